@@ -1,0 +1,1 @@
+"""Models: training, evaluation, export; services import models.schema only."""

@@ -1,0 +1,112 @@
+"""The manifest of a release: what it is, and the hash of every file in it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.schema import layout
+
+FORMAT = 1
+
+
+class ReleaseError(Exception):
+    """A release that may not serve; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a release is.
+
+    Attributes:
+        id: unique name, also the folder's name.
+        created: ISO 8601, UTC.
+        code_version: version of this package that trained it.
+        schema_hash: SHA-256 of the feature schema.
+        data_fingerprint: SHA-256 of the training data.
+        data_name: name of the data set, for people.
+        channels: recall channels; the position is the bit and the column of a channel.
+        tasks: tasks of the ranker, in the order of its outputs.
+        metrics: offline metrics by name, with the protocol in `metrics_protocol`.
+        files: path in the folder → SHA-256.
+        parent: release it was trained from, if any.
+    """
+
+    id: str
+    created: str
+    code_version: str
+    schema_hash: str
+    data_fingerprint: str
+    data_name: str
+    channels: tuple[str, ...]
+    tasks: tuple[str, ...]
+    metrics: Mapping[str, float]
+    metrics_protocol: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    parent: str = ""
+    format: int = FORMAT
+
+    @staticmethod
+    def read(folder: Path) -> "Manifest":
+        """Reads the manifest of the release in `folder`.
+
+        Raises:
+            ReleaseError: when there is none or it is not one.
+        """
+        path = folder / layout.MANIFEST
+        try:
+            content = path.read_bytes()
+            expected = (folder / layout.MANIFEST_HASH).read_text().strip()
+            if hashlib.sha256(content).hexdigest() != expected:
+                raise ReleaseError(f"{path} was changed after the release was made")
+            raw: dict[str, Any] = json.loads(content)
+            raw["channels"], raw["tasks"] = tuple(raw["channels"]), tuple(raw["tasks"])
+            manifest = Manifest(**raw)
+        except FileNotFoundError as error:
+            name = Path(str(error.filename)).name
+            raise ReleaseError(f"no release in {folder}: {name} is missing") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ReleaseError(f"{path} is not a manifest: {error}") from error
+        if manifest.format != FORMAT:
+            raise ReleaseError(
+                f"{path} has format {manifest.format}; this version of recstack reads {FORMAT}"
+            )
+        return manifest
+
+    def write(self, folder: Path) -> None:
+        """Writes the manifest and its own hash into `folder`."""
+        content = (json.dumps(asdict(self), indent=2, sort_keys=True) + "\n").encode()
+        (folder / layout.MANIFEST).write_bytes(content)
+        (folder / layout.MANIFEST_HASH).write_text(hashlib.sha256(content).hexdigest() + "\n")
+
+    def verify(self, folder: Path) -> None:
+        """Checks that every file is there and unchanged.
+
+        Raises:
+            ReleaseError: names each file that is missing, changed or unknown to the manifest.
+        """
+        found = hash_files(folder)
+        wrong = [f"{name} is missing" for name in sorted(self.files.keys() - found.keys())]
+        wrong += [
+            f"{name} is not in the manifest" for name in sorted(found.keys() - self.files.keys())
+        ]
+        wrong += [
+            f"{name} was changed after the release was made"
+            for name in sorted(self.files.keys() & found.keys())
+            if self.files[name] != found[name]
+        ]
+        if wrong:
+            raise ReleaseError(f"release {self.id} is corrupted: {'; '.join(wrong)}")
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a release folder but its manifest, by path in the folder."""
+    hashes = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in (layout.MANIFEST, layout.MANIFEST_HASH):
+            with path.open("rb") as file:
+                hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashes

@@ -1,0 +1,1 @@
+"""recstack: an online recommendation serving stack."""

@@ -1,0 +1,1 @@
+"""Process plumbing of every service; no word about recommendation."""

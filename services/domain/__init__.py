@@ -1,0 +1,1 @@
+"""The vocabulary of the funnel: standard library and numpy only."""

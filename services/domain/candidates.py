@@ -1,0 +1,42 @@
+"""Candidates as columns: one array a property, never an object an item."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.domain.arrays import F32, I32, I64, U32, Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Items on their way through the funnel, best first.
+
+    Attributes:
+        rows: row of each item in the pinned release, int32 [n].
+        channels: bit c is set when the release's c-th channel recalled the item, uint32 [n].
+        recall_scores: score by channel, float32 [n, C]; 0 where the channel did not recall it.
+    """
+
+    rows: I32
+    channels: U32
+    recall_scores: F32
+
+    @staticmethod
+    def empty(channel_count: int) -> "Candidates":
+        return Candidates(
+            np.empty(0, np.int32),
+            np.empty(0, np.uint32),
+            np.empty((0, channel_count), np.float32),
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, index: I32 | I64 | Bools) -> "Candidates":
+        """The candidates at these positions, in this order; or those where a mask is True."""
+        return Candidates(self.rows[index], self.channels[index], self.recall_scores[index])
+
+
+def best_first(scores: F32, limit: int) -> I64:
+    """Positions of the `limit` highest scores, best first; ties keep their order."""
+    return np.argsort(-scores, kind="stable")[:limit]

@@ -1,0 +1,118 @@
+"""What is known when a request arrives: the user, and the request's own circumstances."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+
+from services.domain.arrays import F32, U8, U32, U64, Bools
+from services.domain.bloom import BloomFilter
+
+NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A user's last events, newest first; all arrays have shape [L].
+
+    Attributes:
+        keys: item keys.
+        times: unix seconds.
+        events: EventType numbers.
+        values: rating or dwell seconds, 0 when there is none.
+    """
+
+    keys: U64
+    times: U32
+    events: U8
+    values: F32
+
+    @staticmethod
+    def empty() -> "History":
+        return History(
+            np.empty(0, np.uint64),
+            np.empty(0, np.uint32),
+            np.empty(0, np.uint8),
+            np.empty(0, np.float32),
+        )
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def head(self, length: int) -> "History":
+        """The newest `length` events."""
+        return History(
+            self.keys[:length], self.times[:length], self.events[:length], self.values[:length]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Items a user must not be shown again: an exact list, and Bloom filters for the older ones.
+
+    Attributes:
+        recent: keys last shown, newest first, exact.
+        generations: filters over everything shown or acted on, newest first.
+    """
+
+    recent: U64
+    generations: tuple[BloomFilter, ...] = ()
+
+    @staticmethod
+    def nothing() -> "Seen":
+        return Seen(np.empty(0, np.uint64))
+
+    def contains(self, keys: U64) -> Bools:
+        """Which keys were seen, shape [n]; a filter may say so of a few that were not."""
+        seen = np.isin(keys, self.recent)
+        for generation in self.generations:
+            seen |= generation.contains(keys)
+        return seen
+
+    def count(self) -> int:
+        """About how many items are seen; what a channel has to fetch beyond its quota."""
+        return max(len(self.recent), sum(g.count for g in self.generations))
+
+
+@dataclass(frozen=True, slots=True)
+class UserContext:
+    """What the feature store knows of a user.
+
+    Attributes:
+        user_id: the user's id, or the session id of an anonymous visitor.
+        known: False when nothing is stored: the cold-start case.
+        profile: attribute name → value, as they were put; encoded by the release's schema.
+    """
+
+    user_id: str
+    known: bool
+    profile: Mapping[str, str] = NO_ATTRIBUTES
+    history: History = field(default_factory=History.empty)
+    seen: Seen = field(default_factory=Seen.nothing)
+
+    @staticmethod
+    def unknown(user_id: str) -> "UserContext":
+        return UserContext(user_id, known=False)
+
+    def has_seen(self, keys: U64) -> Bools:
+        """Which keys the user acted on or was shown, shape [n]."""
+        return np.isin(keys, self.history.keys) | self.seen.contains(keys)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """The circumstances of one request, the same for every stage.
+
+    Attributes:
+        now: the request's time, unix seconds; stages read no clock of their own.
+        placement: where the list is shown, such as "home"; empty: not given.
+        attributes: such as device; encoded by the release's schema, unknown names are ignored.
+        exclude: keys of items that must not be in the answer.
+    """
+
+    now: int
+    placement: str = ""
+    attributes: Mapping[str, str] = NO_ATTRIBUTES
+    exclude: U64 = field(default_factory=lambda: np.empty(0, np.uint64))
+    categories: tuple[str, ...] = ()

@@ -1,0 +1,34 @@
+"""What users do."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class EventType(IntEnum):
+    """Kinds of events. The numbers are stored and travel on the wire; never reuse one."""
+
+    IMPRESSION = 1
+    CLICK = 2
+    LIKE = 3
+    PURCHASE = 4
+    DISMISS = 5
+    DWELL = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing a user did with an item.
+
+    Attributes:
+        event_id: the client's idempotency key; the same id twice counts once.
+        key: 64-bit item key.
+        type: what was done.
+        time: when, unix seconds.
+        value: DWELL: seconds; otherwise a strength such as a rating, 0 when there is none.
+    """
+
+    event_id: str
+    key: int
+    type: EventType
+    time: int
+    value: float = 0.0

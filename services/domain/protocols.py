@@ -1,0 +1,80 @@
+"""The seams of the stack: what a channel, a filter, a scorer, a rule and a gate look like."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from services.domain.arrays import F32, I32, Bools
+from services.domain.candidates import Candidates
+from services.domain.context import UserContext
+from services.domain.outcome import Outcome
+from services.domain.stages import RecallQuery, RerankQuery, RuleNote, Slate
+
+Q = TypeVar("Q", contravariant=True)
+R = TypeVar("R")
+
+
+class StageClient(Protocol[Q, R]):
+    """A stage, wherever it runs: in this process or behind gRPC.
+
+    Laws (tests/contract): as many outcomes as queries, in their order; one bad query fails alone;
+    an exception means that the whole call failed; an expired query is answered EXPIRED.
+    """
+
+    async def call(self, queries: Sequence[Q], timeout: float) -> Sequence[Outcome[R]]:
+        """Answers each query. `timeout`: seconds for the whole call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a channel found for one query: rows int32 [n], scores float32 [n], best first."""
+
+    rows: I32
+    scores: F32
+
+
+class CandidateSource(Protocol):
+    """A recall channel."""
+
+    name: str
+
+    def fetch(self, queries: Sequence[RecallQuery], limits: Sequence[int]) -> list[Fetched]:
+        """Up to `limits[i]` distinct items for query i, best first, seen items included."""
+        ...
+
+
+class Filter(Protocol):
+    """Takes candidates out."""
+
+    name: str
+
+    def apply(self, rows: I32, query: RecallQuery) -> Bools:
+        """True for the rows to keep, bool [n]; the others are removed under the filter's name."""
+        ...
+
+
+class Scorer(Protocol):
+    """Scores candidates: same length, same order."""
+
+    def score(self, context: UserContext, candidates: Candidates) -> F32:
+        """float32 [n], higher is better."""
+        ...
+
+
+class Rule(Protocol):
+    """A step of reranking."""
+
+    name: str
+
+    def apply(self, slate: Slate, query: RerankQuery) -> tuple[Slate, tuple[RuleNote, ...]]:
+        """A new list, best first, and what was done to which item."""
+        ...
+
+
+class Gate(Protocol):
+    """Whether something may be used for a request: a breaker, a switch, a limit."""
+
+    def open(self) -> bool:
+        """True when the request may pass."""
+        ...

@@ -1,0 +1,1 @@
+"""ONNX sessions and release slots: how a service holds the models of several releases."""

@@ -1,1 +1,1 @@
-"""What training and serving share: layout, manifest, catalog, feature schema, encoders. numpy only."""
+"""What training and serving share: layout, manifest, catalog, feature schema, encoders."""

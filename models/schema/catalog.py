@@ -7,7 +7,7 @@ import numpy as np
 
 from models.schema import layout
 from models.schema.strings import StringColumn
-from services.domain.arrays import I32, U64
+from services.domain.arrays import I32, U64, Bools
 
 
 class Catalog:
@@ -48,8 +48,8 @@ class Catalog:
         """Names of the categories of an item."""
         return tuple(self._category_names[code] for code in self.category_codes(row))
 
-    def rows_in(self, categories: Sequence[str]) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-        """Which rows are in at least one of these categories, bool [n]; unknown names match none."""
+    def rows_in(self, categories: Sequence[str]) -> Bools:
+        """Which rows are in one of these categories or more, bool [n]; unknown names match none."""
         wanted = np.isin(
             self._codes,
             [code for code, name in enumerate(self._category_names) if name in categories],

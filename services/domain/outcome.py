@@ -43,3 +43,11 @@ class Outcome(Generic[R]):
     @staticmethod
     def failed(reason: Reason, message: str = "") -> "Outcome[R]":
         return Outcome(None, Failure(reason, message))
+
+
+class CallError(Exception):
+    """A whole stage call failed: no query of it has an answer."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure.reason.value}: {failure.message}")
+        self.failure = failure

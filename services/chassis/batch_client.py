@@ -1,0 +1,51 @@
+"""A stage behind gRPC: one unary rpc that carries a batch of queries."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+import grpc
+
+from services.chassis.request_id import METADATA_KEY, request_id
+from services.domain.outcome import CallError, Failure, Outcome, Reason
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+_REASONS = {
+    grpc.StatusCode.DEADLINE_EXCEEDED: Reason.TIMEOUT,
+    grpc.StatusCode.UNAVAILABLE: Reason.UNAVAILABLE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Reason.OVERLOADED,
+    grpc.StatusCode.INVALID_ARGUMENT: Reason.INVALID,
+}
+
+
+class BatchClient(Generic[Q, R]):
+    """StageClient over `method`; `encode` and `decode` are the service's pure wire functions."""
+
+    def __init__(
+        self,
+        method: Callable[..., Any],
+        encode: Callable[[Sequence[Q]], Any],
+        decode: Callable[[Any], list[Outcome[R]]],
+    ) -> None:
+        self._method = method
+        self._encode = encode
+        self._decode = decode
+
+    async def call(self, queries: Sequence[Q], timeout: float) -> Sequence[Outcome[R]]:
+        """Sends the batch; `timeout` in seconds.
+
+        Raises:
+            CallError: no answer, or one with another number of results than queries.
+        """
+        metadata = ((METADATA_KEY, current),) if (current := request_id.get()) else ()
+        try:
+            response = await self._method(self._encode(queries), timeout=timeout, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            reason = _REASONS.get(error.code(), Reason.INTERNAL)
+            raise CallError(Failure(reason, error.details() or "")) from error
+        outcomes = self._decode(response)
+        if len(outcomes) != len(queries):
+            message = f"{len(outcomes)} results for {len(queries)} queries"
+            raise CallError(Failure(Reason.INTERNAL, message))
+        return outcomes

@@ -1,0 +1,22 @@
+"""Client channels between services."""
+
+import grpc
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+
+OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # A restarted service is found again within a second.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # Subchannels are shared by default, and with them one connection's fate.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_retries", 0),  # retries are the gateway's, within a budget
+)
+
+
+def open_channel(address: str) -> grpc.aio.Channel:
+    """A channel to `host:port`; connects when first used, and again by itself."""
+    return grpc.aio.insecure_channel(address, options=OPTIONS)

@@ -1,0 +1,76 @@
+"""What happens around every rpc: request id, latency by code, and no stack trace to the client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+
+from services.chassis.errors import InvalidArgumentError
+from services.chassis.log import get_logger
+from services.chassis.metrics import RPC_SECONDS
+from services.chassis.request_id import METADATA_KEY, accept, request_id
+
+Handler = Callable[[Any, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[Any]]
+
+
+class BoundaryInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
+    """Wraps each unary rpc; streaming rpcs (health watch, reflection) pass as they are."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._log = get_logger("rpc")
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]
+        ],
+        details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        handler = await continuation(details)
+        if handler is None or handler.unary_unary is None or "grpc." in details.method:
+            return handler
+        return grpc.unary_unary_rpc_method_handler(
+            self._bounded(details.method, handler.unary_unary),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _bounded(self, method: str, inner: Any) -> Handler:
+        rpc = method.rsplit("/", 1)[-1]
+
+        async def bounded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            given = dict(context.invocation_metadata() or ()).get(METADATA_KEY)
+            token = request_id.set(accept(given if isinstance(given, str) else None))
+            start = time.perf_counter()
+            code = "CANCELLED"  # what is left when the client went away
+            try:
+                response = await inner(request, context)
+                code = _name(context.code())
+                return response
+            except InvalidArgumentError as error:
+                code = "INVALID_ARGUMENT"
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            except grpc.aio.AbortError:
+                code = _name(context.code())
+                raise
+            except Exception:  # noqa: BLE001 - the boundary of the process
+                code = "INTERNAL"
+                self._log.exception("rpc failed", rpc=rpc)
+                await context.abort(grpc.StatusCode.INTERNAL, "internal error")
+            finally:
+                RPC_SECONDS.labels(self._service, rpc, code).observe(time.perf_counter() - start)
+                request_id.reset(token)
+
+        return bounded
+
+
+def _name(code: Any) -> str:
+    """Name of a status code as a servicer left it; none set means OK."""
+    if isinstance(code, grpc.StatusCode):
+        return str(code.name)
+    by_number = {status.value[0]: status.name for status in grpc.StatusCode}
+    return str(by_number.get(code or 0, "UNKNOWN"))

@@ -1,0 +1,35 @@
+"""Settings that every service has. Only a service's __main__ reads them from the environment."""
+
+from pydantic_settings import BaseSettings
+
+
+class ServerSettings(BaseSettings):
+    """How a service listens and ends.
+
+    Attributes:
+        host: address to listen on; loopback unless told otherwise.
+        port: gRPC port; 0 takes a free one.
+        metrics_port: HTTP port of /metrics; 0: none.
+        log_level: debug, info, warning or error.
+        drain_seconds: how long running calls may take after SIGTERM.
+        reuse_port: lets several processes share the port.
+    """
+
+    host: str = "127.0.0.1"
+    port: int
+    metrics_port: int = 0
+    log_level: str = "info"
+    drain_seconds: float = 5.0
+    reuse_port: bool = False
+
+
+class ReleaseSettings(ServerSettings):
+    """Settings of a service that serves from releases.
+
+    Attributes:
+        releases: folder or fsspec URL that holds the releases.
+        release: id of the release to load at start; empty: the one named in `<releases>/current`.
+    """
+
+    releases: str = "var/releases"
+    release: str = ""

@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 
 from services.domain.arrays import F32, U8, U32, U64, Bools
 from services.domain.bloom import BloomFilter
-
-NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ class UserContext:
 
     user_id: str
     known: bool
-    profile: Mapping[str, str] = NO_ATTRIBUTES
+    profile: Mapping[str, str] = field(default_factory=dict)
     history: History = field(default_factory=History.empty)
     seen: Seen = field(default_factory=Seen.nothing)
 
@@ -113,6 +110,6 @@ class RequestContext:
 
     now: int
     placement: str = ""
-    attributes: Mapping[str, str] = NO_ATTRIBUTES
+    attributes: Mapping[str, str] = field(default_factory=dict)
     exclude: U64 = field(default_factory=lambda: np.empty(0, np.uint64))
     categories: tuple[str, ...] = ()

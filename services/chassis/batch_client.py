@@ -42,10 +42,14 @@ class BatchClient(Generic[Q, R]):
         try:
             response = await self._method(self._encode(queries), timeout=timeout, metadata=metadata)
         except grpc.aio.AioRpcError as error:
-            reason = _REASONS.get(error.code(), Reason.INTERNAL)
-            raise CallError(Failure(reason, error.details() or "")) from error
+            raise call_error(error) from error
         outcomes = self._decode(response)
         if len(outcomes) != len(queries):
             message = f"{len(outcomes)} results for {len(queries)} queries"
             raise CallError(Failure(Reason.INTERNAL, message))
         return outcomes
+
+
+def call_error(error: grpc.aio.AioRpcError) -> CallError:
+    """What an error of gRPC means for a stage."""
+    return CallError(Failure(_REASONS.get(error.code(), Reason.INTERNAL), error.details() or ""))

@@ -11,17 +11,22 @@ import numpy as np
 
 from services.domain.arrays import I64, U8, U64, Bools
 
+_FIRST_HASHES = 3  # most keys that are absent are known to be so after as many
+
 
 def bit_positions(keys: U64, bits: int, hashes: int) -> I64:
     """Bit positions of each key: shape [n, hashes], each below `bits`, a power of two."""
     if bits <= 0 or bits & (bits - 1):
         raise ValueError(f"bits must be a power of two, not {bits}")
-    mixed = _mix(np.ascontiguousarray(keys, dtype=np.uint64))
+    return _positions(_mix(np.ascontiguousarray(keys, np.uint64)), bits, range(hashes)).T
+
+
+def _positions(mixed: U64, bits: int, functions: range) -> I64:
+    """Positions by these hash functions, [len(functions), n]."""
     low = mixed & np.uint64(0xFFFFFFFF)
     high = (mixed >> np.uint64(32)) | np.uint64(1)  # odd: every step is a generator modulo 2^k
-    steps = np.arange(hashes, dtype=np.uint64)
-    positions = (low[:, None] + steps * high[:, None]) & np.uint64(bits - 1)
-    return positions.astype(np.int64)
+    steps = np.array(functions, np.uint64)[:, None]
+    return ((low + steps * high) & np.uint64(bits - 1)).view(np.int64)
 
 
 def _mix(keys: U64) -> U64:
@@ -54,9 +59,17 @@ class BloomFilter:
         """Which keys may be in the filter, shape [n]; never False for one that was added."""
         if self.count == 0:
             return np.zeros(len(keys), np.bool_)
-        positions = bit_positions(keys, self.bits, self.hashes)
-        hit = (self.data[positions >> 3] >> (positions & 7).astype(np.uint8)) & 1
-        return np.asarray(hit.all(axis=1), np.bool_)
+        mixed = _mix(np.ascontiguousarray(keys, np.uint64))
+        few = min(_FIRST_HASHES, self.hashes)
+        found = self._all_set(mixed, range(few))
+        left = np.flatnonzero(found)
+        found[left] = self._all_set(mixed[left], range(few, self.hashes))
+        return found
+
+    def _all_set(self, mixed: U64, functions: range) -> Bools:
+        positions = _positions(mixed, self.bits, functions)
+        hits = self.data[positions >> 3] >> (positions & 7).astype(np.uint8)
+        return np.asarray(np.bitwise_and.reduce(hits, axis=0) & 1, np.bool_)
 
     def added(self, keys: U64) -> "BloomFilter":
         """A copy with the keys added; each key counts, an already present one too."""

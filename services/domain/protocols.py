@@ -28,10 +28,17 @@ class StageClient(Protocol[Q, R]):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a channel found for one query: rows int32 [n], scores float32 [n], best first."""
+    """What a channel found for one query, best first.
+
+    Attributes:
+        rows: int32 [n], distinct.
+        scores: float32 [n].
+        vector: the user's vector float32 [d], from a channel that computes one.
+    """
 
     rows: I32
     scores: F32
+    vector: F32 | None = None
 
 
 class CandidateSource(Protocol):

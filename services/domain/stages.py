@@ -54,12 +54,20 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class UserImport:
-    """A user with all its state, for loading many users at once."""
+    """A user with all its state, for loading many users at once; `seen_keys` newest first."""
 
     user_id: str
     profile: Mapping[str, str]
     history: History
     seen_keys: U64
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many users an import stored, and how many it left alone because they exist."""
+
+    imported: int
+    existing: int
 
 
 @dataclass(frozen=True, slots=True)

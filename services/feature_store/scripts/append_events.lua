@@ -1,0 +1,59 @@
+-- Events go into the history, newest first by their time, or, for impressions, into the exact list
+-- of shown items; all go into the Bloom filter. An event id that is known already changes nothing.
+-- KEYS: the user, two scratch keys. ARGV: expiry in seconds; hashes, log2 of bits, number of
+-- generations; lengths of the exact list, the history and the list of event ids; the events, each
+-- the hash of its id and its history entry; then masks, one a group of keys.
+-- Answers {accepted, duplicates}.
+
+local ID_BYTES, EVENT_BYTES = 8, 17
+local TIME_AT, TYPE_AT = 9, 13
+local IMPRESSION = 1
+
+-- The history with the event before all that are as old or older.
+local function inserted(history, event)
+  local time, at = struct.unpack('<I4', event, TIME_AT), 1
+  while at <= #history and struct.unpack('<I4', history, at + TIME_AT - 1) > time do
+    at = at + EVENT_BYTES
+  end
+  return history:sub(1, at - 1) .. event .. history:sub(at)
+end
+
+local user = KEYS[1]
+local shape = {
+  hashes = tonumber(ARGV[2]), log2_bits = tonumber(ARGV[3]), generations = tonumber(ARGV[4]),
+}
+local recent_limit, history_limit, ids_limit =
+  tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local stored = redis.call('HMGET', user, 'recent', 'history', 'event_ids', 'bloom.0')
+local recent = entries('recent', stored[1], 8)
+local history = entries('history', stored[2], EVENT_BYTES)
+local ids = entries('event_ids', stored[3], 8)
+local bloom = open_bloom(stored[4], shape)
+
+local accepted, duplicates = 0, 0
+for i = 1, #ARGV[8], ID_BYTES + EVENT_BYTES do
+  local id = ARGV[8]:sub(i, i + ID_BYTES - 1)
+  local event = ARGV[8]:sub(i + ID_BYTES, i + ID_BYTES + EVENT_BYTES - 1)
+  if position(ids, id) then
+    duplicates = duplicates + 1
+  else
+    accepted = accepted + 1
+    ids = id .. ids
+    if event:byte(TYPE_AT) == IMPRESSION then
+      recent = to_front(recent, event:sub(1, 8), recent_limit)
+    else
+      history = inserted(history, event):sub(1, history_limit * EVENT_BYTES)
+    end
+  end
+end
+
+if accepted > 0 then
+  -- All ids of this call are kept, however many: it may be sent again.
+  local kept = math.max(ids_limit, accepted + duplicates)
+  redis.call('HSET', user, 'recent', VERSION .. recent, 'history', VERSION .. history,
+    'event_ids', VERSION .. ids:sub(1, kept * 8))
+  for i = 9, #ARGV do add_keys(bloom, ARGV[i]) end
+  save_bloom(user, bloom)
+end
+redis.call('EXPIRE', user, ARGV[1])
+return { accepted, duplicates }

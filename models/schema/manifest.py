@@ -13,7 +13,9 @@ FORMAT = 1
 
 
 class ReleaseError(Exception):
-    """A release that may not serve; the message says which and why."""
+    """A release that may not serve; the message says which and why, `hint` what to do."""
+
+    hint = "make a release with `recstack train`, or name one that is there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,7 @@ class Manifest:
         path = folder / layout.MANIFEST
         try:
             content = path.read_bytes()
-            expected = (folder / layout.MANIFEST_HASH).read_text().strip()
-            if hashlib.sha256(content).hexdigest() != expected:
+            if (folder / layout.MANIFEST_HASH).read_bytes() != _hash_line(content):
                 raise ReleaseError(f"{path} was changed after the release was made")
             raw: dict[str, Any] = json.loads(content)
             raw["channels"], raw["tasks"] = tuple(raw["channels"]), tuple(raw["tasks"])
@@ -79,7 +80,7 @@ class Manifest:
         """Writes the manifest and its own hash into `folder`."""
         content = (json.dumps(asdict(self), indent=2, sort_keys=True) + "\n").encode()
         (folder / layout.MANIFEST).write_bytes(content)
-        (folder / layout.MANIFEST_HASH).write_text(hashlib.sha256(content).hexdigest() + "\n")
+        (folder / layout.MANIFEST_HASH).write_bytes(_hash_line(content))
 
     def verify(self, folder: Path) -> None:
         """Checks that every file is there and unchanged.
@@ -99,6 +100,10 @@ class Manifest:
         ]
         if wrong:
             raise ReleaseError(f"release {self.id} is corrupted: {'; '.join(wrong)}")
+
+
+def _hash_line(content: bytes) -> bytes:
+    return f"{hashlib.sha256(content).hexdigest()}\n".encode()
 
 
 def hash_files(folder: Path) -> dict[str, str]:

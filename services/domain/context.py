@@ -126,5 +126,7 @@ def among(keys: U64, listed: U64) -> Bools:
     table = np.zeros(_LOW_BITS + 1, np.bool_)
     table[listed & np.uint64(_LOW_BITS)] = True
     found = np.asarray(table[keys & np.uint64(_LOW_BITS)])
-    found[found] = np.isin(keys[found], listed)
+    ordered = np.append(np.sort(listed), np.uint64(0))  # the end is for keys beyond the last
+    left = keys[found]
+    found[found] = ordered[np.searchsorted(ordered[:-1], left)] == left
     return found

@@ -1,1 +1,1 @@
-"""ONNX sessions and release slots: how a service holds the models of several releases."""
+"""Releases in memory: ONNX sessions, slots, and the stage that answers from them."""

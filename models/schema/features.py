@@ -1,0 +1,135 @@
+"""The feature schema: which attributes a release reads, and how each becomes a number."""
+
+import hashlib
+import json
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.schema import layout
+from services.domain.arrays import F32, I64
+
+UNKNOWN = 0  # the index of a value that is missing or was never seen
+
+
+@dataclass(frozen=True)
+class Field:
+    """One attribute: by vocabulary, or by bins when it has edges.
+
+    Attributes:
+        name: name of the attribute.
+        values: known values; value i has index i + 1.
+        edges: ascending bin edges; a number x has index 1 + (number of edges <= x).
+    """
+
+    name: str
+    values: tuple[str, ...] = ()
+    edges: tuple[float, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Number of indices, the unknown one included."""
+        return 2 + len(self.edges) if self.edges else 1 + len(self.values)
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {value: i + 1 for i, value in enumerate(self.values)}
+
+    def encode(self, value: str | None) -> int:
+        """The index of a value; UNKNOWN when it is missing, new or not a number."""
+        if value is None:
+            return UNKNOWN
+        if not self.edges:
+            return self._index.get(value, UNKNOWN)
+        try:
+            number = float(value)
+        except ValueError:
+            return UNKNOWN
+        return UNKNOWN if number != number else 1 + bisect_right(self.edges, number)
+
+
+@dataclass(frozen=True)
+class FeatureSchema:
+    """What a release knows of users, items and requests; the same in training and serving.
+
+    Attributes:
+        user, item, context: fields of profiles, of items and of request attributes.
+        categories: names of the item categories; a category's code is its position.
+    """
+
+    user: tuple[Field, ...] = ()
+    item: tuple[Field, ...] = ()
+    context: tuple[Field, ...] = ()
+    categories: tuple[str, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the schema's JSON."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @property
+    def content_size(self) -> int:
+        """Length of an item's content features."""
+        return len(self.categories) + sum(field.size for field in self.item)
+
+    def encode_profiles(self, profiles: Sequence[Mapping[str, str]]) -> I64:
+        """Indices of the user fields, int64 [B, F]; profiles may lack any attribute."""
+        return _encode(self.user, profiles)
+
+    def encode_contexts(self, attributes: Sequence[Mapping[str, str]]) -> I64:
+        """Indices of the context fields, int64 [B, Fc]."""
+        return _encode(self.context, attributes)
+
+    def content_features(self, categories: Sequence[str], attributes: Mapping[str, str]) -> F32:
+        """Content of an item, float32 [content_size]: categories of unit length, fields one-hot."""
+        features = np.zeros(self.content_size, np.float32)
+        known = [self._category_code[name] for name in categories if name in self._category_code]
+        if known:
+            features[known] = len(known) ** -0.5
+        at = len(self.categories)
+        for field in self.item:
+            features[at + field.encode(attributes.get(field.name))] = 1.0
+            at += field.size
+        return features
+
+    @cached_property
+    def _category_code(self) -> dict[str, int]:
+        return {name: code for code, name in enumerate(self.categories)}
+
+    def to_json(self) -> str:
+        """Canonical JSON: the same schema is the same text."""
+        return json.dumps(asdict(self), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> "FeatureSchema":
+        """The inverse of to_json; ValueError, KeyError or TypeError when it is not a schema."""
+        raw: dict[str, Any] = json.loads(text)
+        return FeatureSchema(
+            user=_fields(raw["user"]),
+            item=_fields(raw["item"]),
+            context=_fields(raw["context"]),
+            categories=tuple(raw["categories"]),
+        )
+
+    @staticmethod
+    def read(folder: Path) -> "FeatureSchema":
+        """The schema of the release in `folder`."""
+        return FeatureSchema.from_json((folder / layout.SCHEMA).read_text(encoding="utf-8"))
+
+    def write(self, folder: Path) -> None:
+        """Writes the schema into a release folder."""
+        (folder / layout.SCHEMA).write_text(self.to_json(), encoding="utf-8")
+
+
+def _fields(raw: Sequence[Mapping[str, Any]]) -> tuple[Field, ...]:
+    return tuple(Field(f["name"], tuple(f["values"]), tuple(f["edges"])) for f in raw)
+
+
+def _encode(fields: Sequence[Field], rows: Sequence[Mapping[str, str]]) -> I64:
+    indices = [field.encode(row.get(field.name)) for row in rows for field in fields]
+    return np.array(indices, np.int64).reshape(len(rows), len(fields))

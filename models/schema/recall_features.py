@@ -1,0 +1,47 @@
+"""What recall said of a candidate, as features of prerank and rank."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from services.domain.arrays import F32, I64
+from services.domain.candidates import Candidates
+
+PER_CHANNEL = 3
+
+
+def recall_features(lists: Sequence[Candidates], channel_count: int) -> F32:
+    """Features of all candidates of all queries, float32 [N, 3 * C].
+
+    By channel: the score, the score by the query's best one, and 1 / (1 + rank in the channel);
+    all 0 where the channel did not recall the item.
+    """
+    parts = [_of_query(candidates) for candidates in lists if len(candidates)]
+    if not parts:
+        return np.empty((0, PER_CHANNEL * channel_count), np.float32)
+    return np.concatenate(parts)
+
+
+def owners(lists: Sequence[Candidates]) -> I64:
+    """The query each candidate belongs to, int64 [N]."""
+    return np.repeat(np.arange(len(lists)), [len(candidates) for candidates in lists])
+
+
+def rows_of(lists: Sequence[Candidates]) -> I64:
+    """Rows of all candidates of all queries, int64 [N]."""
+    if not lists:
+        return np.empty(0, np.int64)
+    return np.concatenate([candidates.rows for candidates in lists]).astype(np.int64)
+
+
+def _of_query(candidates: Candidates) -> F32:
+    scores = candidates.recall_scores
+    count, channels = scores.shape
+    bits = np.arange(channels, dtype=np.uint32)
+    recalled = (candidates.channels[:, None] >> bits) & np.uint32(1) == 1
+    order = np.argsort(np.where(recalled, -scores, np.inf), axis=0, kind="stable")
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.arange(count)[:, None], axis=0)
+    best = np.maximum(np.max(np.abs(scores), axis=0, where=recalled, initial=0.0), 1e-6)
+    features = np.stack([scores, scores / best, 1.0 / (1.0 + ranks)], axis=2)
+    return (features * recalled[:, :, None]).reshape(count, -1).astype(np.float32)

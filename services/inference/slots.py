@@ -1,0 +1,86 @@
+"""Releases in memory, side by side."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Lock
+from types import MappingProxyType
+from typing import Generic, TypeVar
+
+from models.schema import layout
+from models.schema.features import FeatureSchema
+from models.schema.manifest import Manifest, ReleaseError
+from services.inference.store import ReleaseStore
+
+T = TypeVar("T")
+
+
+class ReleaseSlots(Generic[T]):
+    """What a service serves from: release id → what `open_release` made of its folder.
+
+    A release is in `ids()` only after its files' hashes and its schema were checked and it was
+    opened, which runs its golden tensors. One that fails is refused and never serves.
+    """
+
+    def __init__(self, store: ReleaseStore, open_release: Callable[[Path], T]) -> None:
+        self._store = store
+        self._open = open_release
+        self._slots: dict[str, T] = {}
+        self._refused: dict[str, str] = {}
+        self._loading = Lock()
+
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the loaded releases, oldest load first."""
+        return tuple(self._slots)
+
+    def refused(self) -> Mapping[str, str]:
+        """Releases that were refused → why."""
+        return MappingProxyType(self._refused)
+
+    def get(self, release: str) -> T | None:
+        """The loaded release; None when it is not."""
+        return self._slots.get(release)
+
+    def load(self, release: str) -> T:
+        """Loads a release beside the others; blocks, so call it on a thread while serving.
+
+        Raises:
+            ReleaseError: when it is not there, damaged, or not what it was when it was made.
+        """
+        with self._loading:
+            if (loaded := self._slots.get(release)) is not None:
+                return loaded
+            try:
+                opened = self._opened(release)
+            except ReleaseError as error:
+                self._refused[release] = str(error)
+                raise
+            self._refused.pop(release, None)
+            self._slots[release] = opened
+            return opened
+
+    def unload(self, release: str) -> None:
+        """Forgets a release; queries that run on it end undisturbed."""
+        self._slots.pop(release, None)
+
+    def _opened(self, release: str) -> T:
+        folder = self._store.fetch(release)
+        manifest = Manifest.read(folder)
+        if manifest.id != release:
+            raise ReleaseError(f"{folder} holds the release {manifest.id}, not {release}")
+        manifest.verify(folder)
+        try:
+            _check_schema(folder, manifest)
+            return self._open(folder)
+        except ReleaseError:
+            raise
+        except Exception as error:  # whatever is wrong with it, it is refused
+            raise ReleaseError(f"release {release} cannot be opened: {error!r}") from error
+
+
+def _check_schema(folder: Path, manifest: Manifest) -> None:
+    schema = FeatureSchema.read(folder)
+    if schema.hash != manifest.schema_hash:
+        raise ReleaseError(
+            f"release {manifest.id} was trained with the feature schema "
+            f"{manifest.schema_hash[:12]}, its {layout.SCHEMA} is {schema.hash[:12]}"
+        )

@@ -1,0 +1,34 @@
+"""Loading the release a service starts with."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from models.schema.manifest import ReleaseError
+from services.chassis.errors import StartupError
+from services.chassis.log import get_logger
+from services.chassis.settings import ReleaseSettings
+from services.inference.slots import ReleaseSlots
+from services.inference.store import ReleaseStore
+
+T = TypeVar("T")
+
+
+async def load_slots(
+    settings: ReleaseSettings, open_release: Callable[[Path], T]
+) -> ReleaseSlots[T]:
+    """Slots with the release of the settings loaded.
+
+    Raises:
+        StartupError: when it is not there or refused; says why and what to do.
+    """
+    store = ReleaseStore(settings.releases)
+    slots = ReleaseSlots(store, open_release)
+    try:
+        release = settings.release or await asyncio.to_thread(store.current)
+        await asyncio.to_thread(slots.load, release)
+    except ReleaseError as error:
+        raise StartupError(str(error), error.hint) from error
+    get_logger("release").info("release loaded", release=release)
+    return slots

@@ -1,0 +1,94 @@
+"""Where releases lie: a folder, or any fsspec URL such as s3://bucket/releases."""
+
+import hashlib
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import fsspec
+
+from models.schema import layout
+from models.schema.manifest import ReleaseError
+
+CURRENT = "current"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class ReleaseStore:
+    """Releases under one URL, each a folder named by its id.
+
+    Releases of a local folder are used where they are; others are copied to `cache` once.
+    """
+
+    def __init__(self, url: str, cache: Path = Path("var/cache/releases")) -> None:
+        """`url`: a folder or an fsspec URL; nothing is read yet."""
+        self._files, self._root = fsspec.core.url_to_fs(url)
+        self._local = "file" in _protocols(self._files)
+        self._cache = cache / hashlib.sha256(url.encode()).hexdigest()[:12]
+        self.url = url
+
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the releases that are there, sorted."""
+        if not self._files.exists(self._root):
+            return ()
+        self._files.invalidate_cache(self._root)
+        found = (
+            Path(path).parent.name for path in self._files.glob(self._path("*", "manifest.json"))
+        )
+        return tuple(sorted(name for name in found if _ID.fullmatch(name)))
+
+    def current(self) -> str:
+        """The id in the text file `current`.
+
+        Raises:
+            ReleaseError: when there is no such file or it does not hold an id.
+        """
+        try:
+            release = self._files.cat_file(self._path(CURRENT)).decode().strip()
+        except FileNotFoundError:
+            raise ReleaseError(f"no current release in {self.url}: {self._there()}") from None
+        except UnicodeDecodeError:
+            release = ""
+        if not _ID.fullmatch(release):
+            raise ReleaseError(f"{self._path(CURRENT)} does not hold the id of a release")
+        return str(release)
+
+    def fetch(self, release: str) -> Path:
+        """The folder of a release on this machine.
+
+        Raises:
+            ReleaseError: when it is not there; says which are.
+        """
+        if not _ID.fullmatch(release):
+            raise ReleaseError(f"{release[:140]!r} is not the id of a release")
+        if not self._files.exists(self._path(release, layout.MANIFEST)):
+            raise ReleaseError(f"no release {release} in {self.url}: {self._there()}")
+        return Path(self._root) / release if self._local else self._copied(release)
+
+    def _copied(self, release: str) -> Path:
+        """The cached copy; made anew when the release was made anew."""
+        folder = self._cache / release
+        stamp = self._files.cat_file(self._path(release, layout.MANIFEST_HASH))
+        copied = folder / layout.MANIFEST_HASH
+        if copied.exists() and copied.read_bytes() == stamp:
+            return folder
+        self._cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._cache) as temporary:
+            part = Path(temporary) / release
+            self._files.get(self._path(release), str(part), recursive=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            part.rename(folder)
+        return folder
+
+    def _path(self, *parts: str) -> str:
+        return "/".join((str(self._root).rstrip("/"), *parts))
+
+    def _there(self) -> str:
+        ids = self.ids()
+        return f"there are {', '.join(ids)}" if ids else "there are none"
+
+
+def _protocols(files: fsspec.AbstractFileSystem) -> tuple[str, ...]:
+    protocol = files.protocol
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol)

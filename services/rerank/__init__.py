@@ -1,0 +1,1 @@
+"""Rerank: the final list, by diversity and business rules."""

@@ -1,0 +1,52 @@
+"""The items and categories that rules name, as rows of a release."""
+
+import numpy as np
+
+from models.schema.catalog import Catalog
+from services.domain.arrays import Bools
+from services.domain.ids import item_key, item_keys
+from services.operator_rules.rules import BoostRule, Rules, RulesError
+from services.rerank.rules.boosts import Boost
+from services.rerank.rules.pins import Pin
+
+
+def check_items(rules: Rules, catalog: Catalog) -> None:
+    """Every item that a rule names is in the release.
+
+    Raises:
+        RulesError: names the rule and its items that are not there.
+    """
+    named = {
+        "boosts": [boost.item for boost in rules.boosts if boost.item is not None],
+        "pins": list(rules.pins),
+        "blocks": list(rules.blocks),
+    }
+    for rule, ids in named.items():
+        known = catalog.rows_of(item_keys(ids)) >= 0
+        if missing := [item for item, there in zip(ids, known, strict=True) if not there]:
+            raise RulesError(f"{rule}: no such item in the release: {', '.join(missing)}")
+
+
+def boosts_of(rules: Rules, catalog: Catalog) -> list[Boost]:
+    """The boosts with the rows they apply to; RulesError for a category without items."""
+    return [Boost(_rows(b, catalog), b.multiply, b.add) for b in rules.boosts]
+
+
+def _rows(boost: BoostRule, catalog: Catalog) -> Bools:
+    if boost.category is not None:
+        rows = catalog.rows_in([boost.category])
+        if not rows.any():
+            raise RulesError(f"boosts: no item of the release is in category {boost.category}")
+        return rows
+    mask = np.zeros(len(catalog), np.bool_)
+    mask[catalog.rows_of(item_keys([boost.item or ""]))] = True
+    return mask
+
+
+def pins_of(rules: Rules, catalog: Catalog) -> list[Pin]:
+    """The pins with the rows of their items."""
+    rows = catalog.rows_of(item_keys(rules.pins)).tolist()
+    return [
+        Pin(row, item_key(item), frozenset(catalog.categories(row)), position)
+        for row, (item, position) in zip(rows, rules.pins.items(), strict=True)
+    ]

@@ -1,0 +1,55 @@
+"""Scores multiplied or raised, by category or by item."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.domain.arrays import F32, Bools
+from services.domain.candidates import best_first
+from services.domain.stages import RerankQuery, Slate
+from services.rerank.rules.notes import Notes, boosted
+
+
+@dataclass(frozen=True, slots=True)
+class Boost:
+    """The score of some items becomes score * multiply + add.
+
+    Attributes:
+        rows: which rows of the release, bool [items].
+        multiply, add: 1 and 0 change nothing.
+    """
+
+    rows: Bools
+    multiply: float = 1.0
+    add: float = 0.0
+
+
+class Boosts:
+    """Applies all boosts and orders by the new scores; ties keep their order.
+
+    The factors of the boosts an item falls under are multiplied, then what they add is added, so
+    that the order in which boosts are written means nothing.
+    """
+
+    name = "boosts"
+
+    def __init__(self, boosts: Sequence[Boost], items: int) -> None:
+        """`items`: number of items of the release."""
+        self._any = bool(boosts)
+        size = items if boosts else 0
+        self._multiply: F32 = np.ones(size, np.float32)
+        self._add: F32 = np.zeros(size, np.float32)
+        for boost in boosts:
+            self._multiply[boost.rows] *= boost.multiply
+            self._add[boost.rows] += boost.add
+
+    def apply(self, slate: Slate, query: RerankQuery) -> tuple[Slate, Notes]:
+        if not self._any:
+            return slate, ()
+        multiply, add = self._multiply[slate.rows], self._add[slate.rows]
+        scores = slate.scores * multiply + add
+        touched = (multiply != 1) | (add != 0)
+        order = best_first(scores, len(scores))
+        notes = boosted(self.name, slate.rows[touched], query)
+        return Slate(slate.rows[order], scores[order]), notes

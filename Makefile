@@ -1,0 +1,64 @@
+# recstack. `make up` and `make test` are all a newcomer needs; each installs what it lacks.
+PYTHON ?= python3
+# An index with CPU builds of torch, when the default one has only larger builds: make up TORCH_INDEX=URL
+TORCH_INDEX ?=
+TORCH := torch==2.13.0
+
+BIN := .venv/bin
+INPUTS := pyproject.toml hatch_build.py $(shell find protos -name '*.proto')
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+
+.PHONY: help setup up test test-unit check bench clean
+
+help:
+	@echo "make up         install what serving needs, then start the stack; Ctrl-C ends it (options: ARGS=--standalone)"
+	@echo "make test       check, then every test"
+	@echo "make test-unit  the fast tests: unit and contract"
+	@echo "make check      ruff, format, types, import rules"
+	@echo "make bench      throughput and latency of both placements, as a table"
+	@echo "make setup      install everything and start nothing"
+	@echo "make clean      remove .venv, caches, stubs and everything under var/"
+
+setup: .venv/.development
+
+up: .venv/.runtime
+	@exec $(BIN)/recstack up $(ARGS)
+
+test: check
+	$(BIN)/pytest -n 2 --dist loadgroup tests/unit tests/contract tests/integration
+	$(BIN)/pytest tests/e2e
+
+test-unit: .venv/.development
+	$(BIN)/pytest -n 2 --dist loadgroup tests/unit tests/contract
+
+check: .venv/.development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.development
+	$(BIN)/python -m tests.bench.placements
+
+clean:
+	rm -rf .venv gen var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "recstack needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+		  echo "  Install one and name it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -m venv .venv || \
+		{ rm -rf .venv; echo "  On Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
+
+# torch first and on its own: pip then takes the build that its index names, not the newest.
+.venv/.runtime: .venv/bin/python $(INPUTS)
+	@echo "installing torch, needed for training only ..."
+	@$(PIP) $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	@echo "installing recstack ..."
+	@$(PIP) -e '.[train,local]'
+	@touch $@
+
+.venv/.development: .venv/.runtime
+	@echo "installing the tools for development ..."
+	@$(PIP) -e '.[train,local,load,dev]'
+	@touch $@

@@ -1,6 +1,12 @@
 """Settings that every service has. Only a service's __main__ reads them from the environment."""
 
+import sys
+from typing import TypeVar
+
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings
+
+S = TypeVar("S", bound=BaseSettings)
 
 
 class ServerSettings(BaseSettings):
@@ -33,3 +39,19 @@ class ReleaseSettings(ServerSettings):
 
     releases: str = "var/releases"
     release: str = ""
+
+
+def from_environment(kind: type[S]) -> S:
+    """The settings as the environment has them; for __main__ alone.
+
+    A value that does not fit ends the process with exit code 2 and a line for each variable; the
+    value itself is not shown, for it may be a secret.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        prefix = kind.model_config.get("env_prefix", "")
+        for problem in error.errors(include_input=False):
+            name = prefix + "_".join(map(str, problem["loc"]))
+            print(f"{name.upper()}: {problem['msg']}", file=sys.stderr)
+        raise SystemExit(2) from None

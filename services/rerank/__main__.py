@@ -8,6 +8,7 @@ import grpc
 from recsys.rerank.v1 import rerank_pb2_grpc
 
 from services.chassis.server import Mount, run
+from services.chassis.settings import from_environment
 from services.inference.stage import ReleaseStage
 from services.inference.startup import load_slots
 from services.rerank.pipeline import open_rerank
@@ -29,5 +30,5 @@ def mounted(settings: RerankSettings) -> Mount:
 
 
 if __name__ == "__main__":
-    settings = RerankSettings()
+    settings = from_environment(RerankSettings)
     raise SystemExit(run("rerank", settings, mounted(settings)))

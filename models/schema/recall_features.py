@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from services.domain.arrays import F32, I64
-from services.domain.candidates import Candidates
+from services.domain.candidates import Candidates, descending
 
 PER_CHANNEL = 3
 
@@ -35,13 +35,14 @@ def rows_of(lists: Sequence[Candidates]) -> I64:
 
 
 def _of_query(candidates: Candidates) -> F32:
-    scores = candidates.recall_scores
-    count, channels = scores.shape
-    bits = np.arange(channels, dtype=np.uint32)
-    recalled = (candidates.channels[:, None] >> bits) & np.uint32(1) == 1
-    order = np.argsort(np.where(recalled, -scores, np.inf), axis=0, kind="stable")
-    ranks = np.empty_like(order)
-    np.put_along_axis(ranks, order, np.arange(count)[:, None], axis=0)
-    best = np.maximum(np.max(np.abs(scores), axis=0, where=recalled, initial=0.0), 1e-6)
-    features = np.stack([scores, scores / best, 1.0 / (1.0 + ranks)], axis=2)
-    return (features * recalled[:, :, None]).reshape(count, -1).astype(np.float32)
+    count, channels = candidates.recall_scores.shape
+    scores = np.ascontiguousarray(candidates.recall_scores.T)  # [C, n]: rows are sorted fastest
+    bits = np.arange(channels, dtype=np.uint32)[:, None]
+    recalled = (candidates.channels >> bits) & np.uint32(1) == 1
+    order = descending(np.where(recalled, scores, np.float32(-np.inf)))
+    shares = np.empty((channels, count), np.float32)
+    np.put_along_axis(shares, order, 1.0 / np.arange(1, count + 1, dtype=np.float32)[None], axis=1)
+    scores = np.where(recalled, scores, np.float32(0))
+    best = np.maximum(np.abs(scores).max(axis=1, keepdims=True), np.float32(1e-6))
+    features = np.stack([scores, scores / best, shares * recalled], axis=2)
+    return np.ascontiguousarray(features.transpose(1, 0, 2)).reshape(count, -1)

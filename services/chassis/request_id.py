@@ -10,7 +10,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def accept(given: str | None) -> str:
-    """The caller's id when it is usable (printable, at most 128 characters), else a new one."""
-    if given and len(given) <= MAX_LENGTH and given.isprintable():
+    """The caller's id when it is usable (printable ASCII, at most 128), else a new one."""
+    if given and len(given) <= MAX_LENGTH and given.isascii() and given.isprintable():
         return given
     return uuid4().hex

@@ -23,12 +23,14 @@ async def load_slots(
     Raises:
         StartupError: when it is not there or refused; says why and what to do.
     """
-    store = ReleaseStore(settings.releases)
-    slots = ReleaseSlots(store, open_release)
     try:
+        store = ReleaseStore(settings.releases)
+        slots = ReleaseSlots(store, open_release)
         release = settings.release or await asyncio.to_thread(store.current)
         await asyncio.to_thread(slots.load, release)
-    except ReleaseError as error:
-        raise StartupError(str(error), error.hint) from error
+    except (ReleaseError, OSError) as error:
+        raise StartupError(
+            str(error), "make a release with `recstack train`, or name one that is there"
+        ) from error
     get_logger("release").info("release loaded", release=release)
     return slots

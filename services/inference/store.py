@@ -22,8 +22,15 @@ class ReleaseStore:
     """
 
     def __init__(self, url: str, cache: Path = Path("var/cache/releases")) -> None:
-        """`url`: a folder or an fsspec URL; nothing is read yet."""
-        self._files, self._root = fsspec.core.url_to_fs(url)
+        """`url`: a folder or an fsspec URL; nothing is read yet.
+
+        Raises:
+            ReleaseError: for a kind of URL that is unknown, or whose package is not installed.
+        """
+        try:
+            self._files, self._root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise ReleaseError(f"cannot read releases from {url}: {error}") from error
         self._local = "file" in _protocols(self._files)
         self._cache = cache / hashlib.sha256(url.encode()).hexdigest()[:12]
         self.url = url

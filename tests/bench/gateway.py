@@ -167,4 +167,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--releases", default="var/releases")
     store = ReleaseStore(parser.parse_args().releases)
-    uvloop.run(main(open_release(Path(store.fetch(store.current())))))
+    uvloop.run(main(open_release(Path(store.fetch(store.current())), GatewaySettings())))

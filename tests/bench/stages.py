@@ -8,7 +8,6 @@ threads of the channels included. Each stage is run in turns, and the median of 
 """
 
 import argparse
-import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import uvloop
 
 from models.schema.catalog import Catalog
 from models.schema.features import FeatureSchema
@@ -113,4 +113,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

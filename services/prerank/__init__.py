@@ -1,0 +1,1 @@
+"""Prerank: a light scorer that cuts hundreds of candidates to those worth ranking."""

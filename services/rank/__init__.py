@@ -1,0 +1,1 @@
+"""Rank: the full model, one ONNX graph."""

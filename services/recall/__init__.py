@@ -1,0 +1,1 @@
+"""Recall: a few hundred candidates from several channels at once."""

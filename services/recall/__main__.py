@@ -1,0 +1,36 @@
+"""Runs the recall service: `python -m services.recall`."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+
+import grpc
+from recsys.recall.v1 import recall_pb2_grpc
+
+from services.chassis.server import Mount, run
+from services.chassis.settings import from_environment
+from services.inference.stage import ReleaseStage
+from services.inference.startup import load_slots
+from services.recall.pipeline import open_recall
+from services.recall.servicer import NAME, RecallServicer
+from services.recall.settings import RecallSettings
+from services.recall.similar import SimilarSlots
+
+
+def mounted(settings: RecallSettings) -> Mount:
+    """Mounts recall with the release of the settings."""
+
+    async def mount(server: grpc.aio.Server, stack: AsyncExitStack) -> Sequence[str]:
+        slots = await load_slots(settings, partial(open_recall, settings=settings))
+        servicer = RecallServicer(ReleaseStage(slots), ReleaseStage(SimilarSlots(slots)))
+        recall_pb2_grpc.add_RecallServiceServicer_to_server(  # type: ignore[no-untyped-call]
+            servicer, server
+        )
+        return [NAME]
+
+    return mount
+
+
+if __name__ == "__main__":
+    settings = from_environment(RecallSettings)
+    raise SystemExit(run("recall", settings, mounted(settings)))

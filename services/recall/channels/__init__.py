@@ -1,0 +1,1 @@
+"""Recall channels, one a file; `pipeline.py` lists those that run."""

@@ -1,0 +1,1 @@
+"""Nearest-neighbour search over the item vectors of a release."""

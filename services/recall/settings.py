@@ -1,0 +1,30 @@
+"""Settings of the recall service."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.chassis.settings import ReleaseSettings
+
+
+class RecallSettings(ReleaseSettings):
+    """See RECSTACK_RECALL_* in the environment.
+
+    Attributes:
+        channel_timeout: seconds a channel may take; one that is late is skipped.
+        time_share: part of a query's remaining time that channels may use; the rest is for merging
+            and the way back.
+        seen_margin: most items a channel fetches beyond its quota for those the user has seen.
+        filtered_fetch: items each channel fetches when the request is limited to categories.
+        ef_search: breadth of an HNSW search; 0: the release's.
+        nprobe: lists an IVF search scans; 0: the release's.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RECSTACK_RECALL_")
+
+    port: int = 50052
+    channel_timeout: float = Field(default=0.2, gt=0)
+    time_share: float = Field(default=0.8, gt=0, le=1)
+    seen_margin: int = Field(default=1000, ge=0)
+    filtered_fetch: int = Field(default=3000, ge=1)
+    ef_search: int = Field(default=0, ge=0)
+    nprobe: int = Field(default=0, ge=0)

@@ -1,0 +1,138 @@
+"""Where channels run: a channel that hangs or fails holds up only itself."""
+
+import asyncio
+import gc
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from services.domain.context import RequestContext, UserContext
+from services.domain.outcome import Reason
+from services.domain.protocols import CandidateSource, Fetched
+from services.domain.stages import RecallQuery
+from services.recall.runners import InlineRunner, Runner, ThreadRunner
+
+QUERY = RecallQuery("r", UserContext.unknown("u"), RequestContext(now=0), 10, 1.0)
+LONG = 60.0  # seconds; never waited for
+
+
+class Counting:
+    """A channel that gives the first rows."""
+
+    name = "counting"
+
+    def fetch(self, queries: Sequence[RecallQuery], limits: Sequence[int]) -> list[Fetched]:
+        return [Fetched(np.arange(n, dtype=np.int32), np.ones(n, np.float32)) for n in limits]
+
+
+class Gated(Counting):
+    """A channel that waits until its gate is open."""
+
+    name = "gated"
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.begun = threading.Event()
+        self.calls = 0
+
+    def fetch(self, queries: Sequence[RecallQuery], limits: Sequence[int]) -> list[Fetched]:
+        self.calls += 1
+        self.begun.set()
+        assert self.gate.wait(LONG)
+        return super().fetch(queries, limits)
+
+
+class Failing(Counting):
+    """A channel that is broken."""
+
+    name = "failing"
+
+    def fetch(self, queries: Sequence[RecallQuery], limits: Sequence[int]) -> list[Fetched]:
+        raise ZeroDivisionError("of all things")
+
+
+@pytest.mark.parametrize("runner", [InlineRunner, ThreadRunner])
+async def test_gives_what_the_channel_found(runner: type[InlineRunner | ThreadRunner]) -> None:
+    channel: Runner = runner(Counting())
+    attempt = await channel.fetch([QUERY, QUERY], [2, 3], LONG)
+    assert attempt.failure is None
+    assert [found.rows.tolist() for found in attempt.fetched] == [[0, 1], [0, 1, 2]]
+
+
+async def test_a_channel_that_fails_is_reported() -> None:
+    attempt = await ThreadRunner(Failing()).fetch([QUERY], [1], LONG)
+    assert attempt.failure is not None
+    assert attempt.failure.reason is Reason.INTERNAL
+    assert attempt.failure.message == "ZeroDivisionError: of all things"
+
+
+async def test_a_channel_that_hangs_is_skipped_until_it_is_done() -> None:
+    source = Gated()
+    runner = ThreadRunner(source)
+    late = await runner.fetch([QUERY], [1], 0.01)
+    assert late.failure is not None
+    assert (late.failure.reason, late.failure.message) == (
+        Reason.TIMEOUT,
+        "not done within 0.010 s",
+    )
+    skipped = await runner.fetch([QUERY], [1], LONG)
+    assert skipped.failure is not None
+    assert skipped.failure.message == "still busy with an earlier batch"
+    assert source.calls == 1
+    source.gate.set()
+    while (again := await runner.fetch([QUERY], [1], LONG)).failure is not None:
+        await asyncio.sleep(0)
+    assert [found.rows.tolist() for found in again.fetched] == [[0]]
+    assert source.calls == 2
+
+
+async def test_a_batch_waits_for_one_that_is_in_time() -> None:
+    source = Gated()
+    runner = ThreadRunner(source)
+    first = asyncio.ensure_future(runner.fetch([QUERY], [1], LONG))
+    await asyncio.to_thread(source.begun.wait, LONG)
+    second = asyncio.ensure_future(runner.fetch([QUERY], [2], LONG))
+    await asyncio.sleep(0)
+    source.gate.set()
+    assert [attempt.failure for attempt in await asyncio.gather(first, second)] == [None, None]
+
+
+async def test_a_batch_that_never_began_does_not_mark_the_channel() -> None:
+    source = Gated()
+    runner = ThreadRunner(source)
+    first = asyncio.ensure_future(runner.fetch([QUERY], [1], LONG))
+    await asyncio.to_thread(source.begun.wait, LONG)
+    queued = await runner.fetch([QUERY], [2], 0.01)
+    assert queued.failure is not None
+    source.gate.set()
+    assert (await first).failure is None
+    assert (await runner.fetch([QUERY], [3], LONG)).failure is None
+    assert source.calls == 2  # the queued batch was not done for nobody
+
+
+async def test_a_batch_behind_one_that_hangs_does_not_hide_it() -> None:
+    source = Gated()
+    runner = ThreadRunner(source)
+    both = await asyncio.gather(*(runner.fetch([QUERY], [1], 0.01) for _ in range(2)))
+    assert all(attempt.failure is not None for attempt in both)
+    skipped = await runner.fetch([QUERY], [1], 0.01)
+    source.gate.set()
+    assert skipped.failure is not None
+    assert skipped.failure.message == "still busy with an earlier batch"
+
+
+async def test_the_thread_ends_with_its_runner() -> None:
+    def named(source: CandidateSource) -> list[threading.Thread]:
+        return [t for t in threading.enumerate() if t.name == f"recall-{source.name}"]
+
+    source = Counting()
+    source.name = "ends"
+    runner = ThreadRunner(source)
+    await runner.fetch([QUERY], [1], LONG)
+    (thread,) = named(source)
+    del runner
+    gc.collect()
+    await asyncio.to_thread(thread.join, LONG)
+    assert not thread.is_alive()

@@ -1,0 +1,117 @@
+"""The one way the gateway asks a stage: gate, timer, and every failure turned into a reason."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from services.chassis.log import get_logger
+from services.domain.outcome import CallError, Failure, Outcome, Reason
+from services.domain.protocols import StageClient
+from services.gateway.breaker import Breaker
+from services.gateway.budget import Clock
+from services.gateway.stats import Meter
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+FAIR_SECONDS = 0.02  # a stage that was given less is not to blame for being late
+_NOT_ITS_FAULT = frozenset({Reason.INVALID, Reason.EXPIRED, Reason.RELEASE_NOT_LOADED})
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[R]):
+    """How asking a stage ended: a value or a failure, and the time it took in seconds."""
+
+    value: R | None
+    failure: Failure | None
+    seconds: float
+
+
+def sound(_value: object) -> str:
+    """The check for values that cannot be wrong."""
+    return ""
+
+
+class Guard(Generic[Q, R]):
+    """A stage as the funnel sees it: `ask` always answers, within the time it was given.
+
+    Args:
+        name: the stage, also its series in the stats.
+        client: the stage.
+        breaker: stops asking while the stage keeps failing.
+        meter: counts.
+        clock: the time now.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        client: StageClient[Q, R],
+        breaker: Breaker,
+        meter: Meter,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self._client = client
+        self._breaker = breaker
+        self._meter = meter
+        self._clock = clock
+
+    async def ask(self, query: Q, timeout: float, fault: Callable[[R], str] = sound) -> Answered[R]:
+        """Asks, waiting at most `timeout` seconds; `fault` says what is wrong with a value."""
+        if timeout <= 0:
+            return Answered(None, Failure(Reason.EXPIRED, "no time was left"), 0.0)
+        if not self._breaker.open():
+            self._meter.skip()
+            return Answered(None, Failure(Reason.BREAKER_OPEN, "it failed too often"), 0.0)
+        start = self._clock()
+        outcome = await self._outcome(query, timeout, fault)
+        seconds = self._clock() - start
+        self._settle(outcome.failure, timeout)
+        self._meter.add(seconds, error=outcome.failure is not None)
+        return Answered(outcome.value, outcome.failure, seconds)
+
+    async def _outcome(self, query: Q, timeout: float, fault: Callable[[R], str]) -> Outcome[R]:
+        try:
+            async with asyncio.timeout(timeout):
+                outcomes = await self._client.call((query,), timeout)
+            return _checked(outcomes, fault)
+        except TimeoutError:
+            return Outcome.failed(Reason.TIMEOUT, f"no answer within {timeout:.3f} s")
+        except CallError as error:
+            return Outcome(None, error.failure)
+        except Exception as error:  # noqa: BLE001 - degrade point: the answer goes on without it
+            get_logger("funnel").exception("stage failed", stage=self.name)
+            return Outcome.failed(Reason.INTERNAL, repr(error))
+
+    def _settle(self, failure: Failure | None, timeout: float) -> None:
+        """Tells the breaker; a stage is not blamed for bad queries nor for too little time."""
+        tripped = self._breaker.tripped
+        if failure is None:
+            self._breaker.succeeded()
+        elif failure.reason in _NOT_ITS_FAULT:
+            return
+        elif failure.reason is not Reason.TIMEOUT or timeout >= FAIR_SECONDS:
+            self._breaker.failed()
+        if self._breaker.tripped is not tripped:
+            self._log_turn(failure)
+
+    def _log_turn(self, failure: Failure | None) -> None:
+        log = get_logger("funnel")
+        if failure is None:
+            log.info("stage is back", stage=self.name)
+        else:
+            reason, message = failure.reason.value, failure.message
+            log.warning("stage keeps failing", stage=self.name, reason=reason, message=message)
+
+
+def _checked(outcomes: Sequence[Outcome[R]], fault: Callable[[R], str]) -> Outcome[R]:
+    """The one outcome; a failure when it is not what a stage may answer."""
+    if len(outcomes) != 1:
+        return Outcome.failed(Reason.INTERNAL, f"{len(outcomes)} results for 1 query")
+    outcome = outcomes[0]
+    if outcome.value is None:
+        return Outcome(None, outcome.failure or Failure(Reason.INTERNAL, "no value, no failure"))
+    message = fault(outcome.value)
+    return Outcome.failed(Reason.INTERNAL, message) if message else outcome

@@ -1,0 +1,63 @@
+"""The stages of one gateway, each behind its own guard."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from services.domain.context import UserContext
+from services.domain.protocols import StageClient
+from services.domain.stages import (
+    Appended,
+    AppendEventsQuery,
+    ContextQuery,
+    Marked,
+    MarkShownQuery,
+    PrerankQuery,
+    RankQuery,
+    Recalled,
+    RecallQuery,
+    Reranked,
+    RerankQuery,
+    Scores,
+    Similar,
+    SimilarQuery,
+)
+from services.gateway.breaker import Breaker, BreakerSettings
+from services.gateway.budget import Clock
+from services.gateway.guard import Guard
+from services.gateway.stages import Stages
+from services.gateway.stats import Stats
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """One guard a call; a breaker of its own each: a store that cannot write may still read."""
+
+    contexts: Guard[ContextQuery, UserContext]
+    recall: Guard[RecallQuery, Recalled]
+    similar: Guard[SimilarQuery, Similar]
+    prerank: Guard[PrerankQuery, Scores]
+    rank: Guard[RankQuery, Scores]
+    rerank: Guard[RerankQuery, Reranked]
+    marks: Guard[MarkShownQuery, Marked]
+    events: Guard[AppendEventsQuery, Appended]
+
+
+def guarded(stages: Stages, settings: BreakerSettings, stats: Stats, clock: Clock) -> Guards:
+    """Guards around the stages; the names are the series of the stats."""
+
+    def guard(name: str, client: StageClient[Q, R]) -> Guard[Q, R]:
+        return Guard(name, client, Breaker(settings, clock), stats.meter(name), clock)
+
+    return Guards(
+        contexts=guard("feature_store", stages.contexts),
+        recall=guard("recall", stages.recall),
+        similar=guard("similar", stages.similar),
+        prerank=guard("prerank", stages.prerank),
+        rank=guard("rank", stages.rank),
+        rerank=guard("rerank", stages.rerank),
+        marks=guard("seen", stages.marks),
+        events=guard("events", stages.events),
+    )

@@ -1,0 +1,135 @@
+"""The public calls as JSON over HTTP."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Path, Query, Response
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.exceptions import HTTPException
+
+from services.chassis.request_id import request_id
+from services.domain.events import EventType
+from services.gateway import http_json
+from services.gateway import http_models as models
+from services.gateway.gateway import Gateway
+from services.gateway.http_boundary import BoundaryRoute, json_response, unknown_route
+from services.gateway.http_query import ExplainQuery, ListQuery, SimilarQuery
+from services.gateway.requests import EventInput
+from services.gateway.stats_report import report
+
+UserId = Annotated[str, Path(description="User id, 1 to 256 bytes.")]
+SessionId = Annotated[str, Path(description="Session id of an anonymous visitor, 1 to 256 bytes.")]
+ItemId = Annotated[str, Path(description="Item id, 1 to 256 bytes.")]
+
+EVENT_TYPES = {f"EVENT_TYPE_{kind.name}": int(kind) for kind in EventType}
+
+
+def make_app(gateway: Gateway, registry: CollectorRegistry, worker: int) -> FastAPI:
+    """The HTTP application over a gateway; `worker` names the process in /stats."""
+    app = FastAPI(
+        title="recstack",
+        summary="Recommendations, and what users did with them.",
+        version="1",
+        redoc_url=None,
+        exception_handlers={HTTPException: unknown_route},
+    )
+    app.include_router(_lists(gateway))
+    app.include_router(_items_and_events(gateway))
+    app.include_router(_operations(gateway, registry, worker))
+    return app
+
+
+def _lists(gateway: Gateway) -> APIRouter:
+    """Personal lists, and how they came to be."""
+    router = APIRouter(route_class=BoundaryRoute, tags=["recommendations"])
+
+    @router.get("/v1/users/{user_id:path}/recommendations", **_answers(models.RecommendResponse))
+    async def recommend(user_id: UserId, query: Annotated[ListQuery, Query()]) -> Response:
+        """A personal list. Always answers in time; what was skipped is in `degraded`."""
+        answer = await gateway.recommend(query.given(user_id=user_id), request_id.get())
+        return json_response(http_json.recommend_json(answer))
+
+    @router.get(
+        "/v1/sessions/{session_id:path}/recommendations", **_answers(models.RecommendResponse)
+    )
+    async def recommend_session(
+        session_id: SessionId, query: Annotated[ListQuery, Query()]
+    ) -> Response:
+        """A list for an anonymous visitor."""
+        answer = await gateway.recommend(query.given(session_id=session_id), request_id.get())
+        return json_response(http_json.recommend_json(answer))
+
+    @router.get("/v1/users/{user_id:path}/explain", **_answers(models.ExplainResponse))
+    async def explain(user_id: UserId, query: Annotated[ExplainQuery, Query()]) -> Response:
+        """What every stage had, kept, dropped and why; marks nothing as shown."""
+        explanation = await gateway.explain(
+            query.given(user_id=user_id), query.item, request_id.get()
+        )
+        return json_response(http_json.explain_json(explanation))
+
+    return router
+
+
+def _items_and_events(gateway: Gateway) -> APIRouter:
+    router = APIRouter(route_class=BoundaryRoute)
+
+    @router.get(
+        "/v1/items/{item_id:path}/similar", tags=["items"], **_answers(models.SimilarItemsResponse)
+    )
+    async def similar(item_id: ItemId, query: Annotated[SimilarQuery, Query()]) -> Response:
+        """Items like an item, closest first."""
+        answer = await gateway.similar(item_id, query.k, request_id.get())
+        return json_response(http_json.similar_json(answer))
+
+    @router.post("/v1/events", tags=["events"], **_answers(models.RecordEventsResponse))
+    async def record(body: models.RecordEventsRequest) -> Response:
+        """What users did; when this is answered, the next request has it in the history."""
+        recorded = await gateway.record([_event(event) for event in body.events])
+        return json_response(http_json.record_json(recorded))
+
+    return router
+
+
+def _operations(gateway: Gateway, registry: CollectorRegistry, worker: int) -> APIRouter:
+    """For those who run it."""
+    router = APIRouter(route_class=BoundaryRoute, tags=["operations"])
+
+    @router.get("/healthz", summary="The process answers")
+    async def healthz() -> Response:
+        return json_response({"status": "ok"})
+
+    @router.get("/readyz", summary="The release is loaded")
+    async def readyz() -> Response:
+        return json_response({"status": "ready", "release": gateway.release.id})
+
+    @router.get("/stats", summary="Rates and latencies of the last 10, 60 and 300 seconds")
+    async def stats() -> Response:
+        return json_response(report(gateway.stats, gateway.release.id, worker))
+
+    @router.get("/metrics", summary="Prometheus metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    return router
+
+
+def _answers(model: type[Any]) -> dict[str, Any]:
+    """What a call answers, for OpenAPI; the answer itself is built as plain data."""
+    error = {
+        "model": models.ErrorResponse,
+        "description": "400: a field is wrong, `field` names it; 404: there is no such item; "
+        "503: cannot be answered now, try again later.",
+    }
+    return {"response_model": None, "responses": {200: {"model": model}, "default": error}}
+
+
+def _event(event: models.UserEvent) -> EventInput:
+    return EventInput(
+        event.event_id,
+        event.user_id,
+        event.item_id,
+        EVENT_TYPES.get(event.type, 0),
+        event.time,
+        event.value,
+        event.request_id,
+    )

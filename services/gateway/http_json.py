@@ -1,0 +1,88 @@
+"""Answers as plain data for JSON; the names equal the proto fields. Pure."""
+
+from dataclasses import asdict
+from typing import Any
+
+from services.domain.outcome import Failure
+from services.gateway.answer import Answer, AnsweredItem
+from services.gateway.explanation import Explanation, StageReport
+from services.gateway.gateway import Recorded
+
+Json = dict[str, Any]
+
+
+def recommend_json(answer: Answer) -> Json:
+    """RecommendResponse."""
+    return {
+        "items": [_item(item) for item in answer.items],
+        "request_id": answer.request_id,
+        "release": answer.release,
+        "degraded": [
+            {"stage": stage, "reason": _reason(failure)} for stage, failure in answer.degraded
+        ],
+        "cold_start": answer.cold_start,
+        "next_page_token": "",
+    }
+
+
+def similar_json(answer: Answer) -> Json:
+    """SimilarItemsResponse."""
+    return {
+        "items": [_item(item) for item in answer.items],
+        "request_id": answer.request_id,
+        "release": answer.release,
+    }
+
+
+def record_json(recorded: Recorded) -> Json:
+    """RecordEventsResponse."""
+    return {
+        "accepted": recorded.accepted,
+        "duplicates": recorded.duplicates,
+        "errors": [asdict(fault) for fault in recorded.faults],
+    }
+
+
+def explain_json(explanation: Explanation) -> Json:
+    """ExplainResponse."""
+    body: Json = {
+        "response": recommend_json(explanation.answer),
+        "stages": [_stage(stage) for stage in explanation.stages],
+    }
+    if explanation.item is not None:
+        body["item"] = asdict(explanation.item)
+    return body
+
+
+def error_json(status: str, message: str, field: str = "") -> Json:
+    """The form of every error; `status` is the name of a gRPC status."""
+    return {"error": {"status": status, "field": field, "message": message}}
+
+
+def _item(item: AnsweredItem) -> Json:
+    text = item.text
+    return {
+        "item_id": text.item_id,
+        "title": text.title,
+        "score": item.score,
+        "channels": item.channels,
+        "task_scores": item.task_scores or {},
+        "categories": text.categories,
+    }
+
+
+def _stage(stage: StageReport) -> Json:
+    return {
+        "stage": stage.stage,
+        "received": stage.received,
+        "kept": stage.kept,
+        "seconds": stage.seconds,
+        "reason": _reason(stage.failure),
+        "dropped": dict(stage.dropped),
+        "top": [asdict(item) for item in stage.top],
+        "notes": stage.notes,
+    }
+
+
+def _reason(failure: Failure | None) -> str:
+    return "REASON_OK" if failure is None else f"REASON_{failure.reason.value}"

@@ -1,0 +1,173 @@
+"""Limits of the public API, one place for both surfaces. Each error names the field."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from services.chassis.errors import InvalidArgumentError
+from services.domain.context import RequestContext
+from services.domain.events import Event, EventType
+from services.domain.ids import MAX_ID_BYTES, item_key, item_keys
+from services.gateway.requests import (
+    EventFault,
+    EventInput,
+    ListRequest,
+    RecommendInput,
+    UserEvents,
+)
+
+MAX_K = 100
+DEFAULT_K = 20
+MAX_EXCLUDED = 1000
+MAX_CATEGORIES = 32
+MAX_ATTRIBUTES = 32
+MAX_NAME_BYTES = 64
+MAX_EVENTS = 1000
+MAX_EVENT_ID_BYTES = 128
+MAX_AHEAD_SECONDS = 86_400
+MAX_VALUE = 3.4028234e38  # the largest float32: larger ones would be stored as infinity
+EVENT_TYPES = frozenset(EventType)
+
+
+def check_recommend(given: RecommendInput, now: int) -> ListRequest:
+    """The request within its limits; `now` in unix seconds.
+
+    Raises:
+        InvalidArgumentError: names the first field that is wrong.
+    """
+    user_id = _identity(given.user_id, given.session_id)
+    if given.page_token:
+        raise InvalidArgumentError("page_token", "paging is not supported yet; leave it empty")
+    if given.tags:
+        raise InvalidArgumentError(
+            "filter.tags", "filtering by tags is not supported yet; leave it empty"
+        )
+    k = check_k(given.k)
+    _check_text("placement", given.placement, MAX_NAME_BYTES)
+    _check_attributes(given.context)
+    _check_list("filter.categories", given.categories, MAX_CATEGORIES)
+    _check_list("exclude_item_ids", given.exclude_item_ids, MAX_EXCLUDED)
+    return ListRequest(
+        user_id,
+        k,
+        RequestContext(
+            now,
+            given.placement,
+            given.context,
+            item_keys(given.exclude_item_ids),
+            tuple(given.categories),
+        ),
+    )
+
+
+def check_k(k: int | None) -> int:
+    """The length of a list; not given: 20."""
+    if k is None:
+        return DEFAULT_K
+    if not 1 <= k <= MAX_K:
+        raise InvalidArgumentError("k", f"must be 1 to {MAX_K}, not {k}")
+    return k
+
+
+def check_id(field: str, value: str) -> str:
+    """An id of 1 to 256 bytes."""
+    if not value:
+        raise InvalidArgumentError(field, "must not be empty")
+    _check_text(field, value, MAX_ID_BYTES)
+    return value
+
+
+def check_optional_id(field: str, value: str) -> str:
+    """An id of at most 256 bytes; empty when not given."""
+    _check_text(field, value, MAX_ID_BYTES)
+    return value
+
+
+def check_events(
+    given: Sequence[EventInput], now: int
+) -> tuple[list[UserEvents], list[EventFault]]:
+    """Good events by user, in the order they came, and what is wrong with the others.
+
+    Raises:
+        InvalidArgumentError: when there are no events or too many.
+    """
+    if not given:
+        raise InvalidArgumentError("events", "must not be empty")
+    if len(given) > MAX_EVENTS:
+        raise InvalidArgumentError("events", f"at most {MAX_EVENTS}, not {len(given)}")
+    by_user: dict[str, list[tuple[int, Event]]] = {}
+    faults = []
+    for index, event in enumerate(given):
+        try:
+            by_user.setdefault(event.user_id, []).append((index, _checked(event, now)))
+        except InvalidArgumentError as error:
+            faults.append(EventFault(index, error.field, error.message))
+    good = [
+        UserEvents(user_id, tuple(e for _, e in rows), tuple(i for i, _ in rows))
+        for user_id, rows in by_user.items()
+        if rows
+    ]
+    return good, faults
+
+
+def _checked(event: EventInput, now: int) -> Event:
+    if not event.event_id:
+        raise InvalidArgumentError("event_id", "must not be empty")
+    _check_text("event_id", event.event_id, MAX_EVENT_ID_BYTES)
+    check_id("user_id", event.user_id)
+    check_id("item_id", event.item_id)
+    if event.type not in EVENT_TYPES:
+        names = ", ".join(f"EVENT_TYPE_{kind.name}" for kind in EventType)
+        raise InvalidArgumentError("type", f"must be one of {names}")
+    if not 0 <= event.time <= now + MAX_AHEAD_SECONDS:
+        raise InvalidArgumentError(
+            "time", f"must be unix seconds up to a day ahead, or 0 for now, not {event.time}"
+        )
+    if not math.isfinite(event.value) or abs(event.value) > MAX_VALUE:
+        raise InvalidArgumentError("value", "must be a finite 32-bit number")
+    _check_text("request_id", event.request_id, MAX_EVENT_ID_BYTES)
+    return Event(
+        event.event_id,
+        item_key(event.item_id),
+        EventType(event.type),
+        event.time or now,
+        event.value,
+    )
+
+
+def _identity(user_id: str, session_id: str) -> str:
+    if user_id and session_id:
+        raise InvalidArgumentError("session_id", "give user_id or session_id, not both")
+    if session_id:
+        return check_id("session_id", session_id)
+    if not user_id:
+        raise InvalidArgumentError("user_id", "must not be empty; or give session_id")
+    return check_id("user_id", user_id)
+
+
+def _check_text(field: str, value: str, limit: int) -> None:
+    if value.isascii():
+        size = len(value)
+    else:
+        try:
+            size = len(value.encode())
+        except UnicodeEncodeError:  # half of a surrogate pair: JSON can say it, UTF-8 cannot
+            raise InvalidArgumentError(field, "must be text that UTF-8 can encode") from None
+    if size > limit:
+        raise InvalidArgumentError(field, f"at most {limit} bytes, not {size}")
+
+
+def _check_list(field: str, values: Sequence[str], limit: int) -> None:
+    if len(values) > limit:
+        raise InvalidArgumentError(field, f"at most {limit}, not {len(values)}")
+    for index, value in enumerate(values):
+        check_id(f"{field}[{index}]", value)
+
+
+def _check_attributes(attributes: Mapping[str, str]) -> None:
+    if len(attributes) > MAX_ATTRIBUTES:
+        raise InvalidArgumentError("context", f"at most {MAX_ATTRIBUTES}, not {len(attributes)}")
+    for name, value in attributes.items():
+        if not name:
+            raise InvalidArgumentError("context", "names must not be empty")
+        _check_text("context", name, MAX_NAME_BYTES)
+        _check_text(f"context[{name}]", value, MAX_NAME_BYTES)

@@ -1,0 +1,39 @@
+"""What the gateway is made of: stages → guards → funnel → calls."""
+
+import time
+from pathlib import Path
+
+from services.gateway.breaker import BreakerSettings
+from services.gateway.budget import Clock
+from services.gateway.funnel import Funnel, FunnelSettings
+from services.gateway.gateway import Gateway, GatewayConfig
+from services.gateway.guards import guarded
+from services.gateway.release import GatewayRelease
+from services.gateway.settings import GatewaySettings
+from services.gateway.stages import Stages
+from services.gateway.stats import Stats
+
+
+def open_release(folder: Path, settings: GatewaySettings) -> GatewayRelease:
+    """What the gateway holds of the release in `folder`.
+
+    Raises:
+        RulesError: the operator's rules file cannot be read or is wrong.
+    """
+    return GatewayRelease(folder, Path(settings.rules_file) if settings.rules_file else None)
+
+
+def make_gateway(
+    release: GatewayRelease,
+    stages: Stages,
+    settings: GatewaySettings,
+    clock: Clock = time.monotonic,
+) -> Gateway:
+    """A gateway over stages, wherever they run."""
+    stats = Stats(clock)
+    breaker = BreakerSettings(pause_seconds=settings.breaker_pause_seconds)
+    guards = guarded(stages, breaker, stats, clock)
+    sizes = FunnelSettings(settings.recall_limit, settings.rank_limit)
+    funnel = Funnel(release, guards, sizes, clock)
+    config = GatewayConfig(settings.deadline_seconds, clock, time.time)
+    return Gateway(funnel, guards, stats, config)

@@ -1,0 +1,36 @@
+"""The stages the funnel asks, wherever they run."""
+
+from dataclasses import dataclass
+
+from services.domain.context import UserContext
+from services.domain.protocols import StageClient
+from services.domain.stages import (
+    Appended,
+    AppendEventsQuery,
+    ContextQuery,
+    Marked,
+    MarkShownQuery,
+    PrerankQuery,
+    RankQuery,
+    Recalled,
+    RecallQuery,
+    Reranked,
+    RerankQuery,
+    Scores,
+    Similar,
+    SimilarQuery,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """One client a call; in this process or behind gRPC, the funnel does not know."""
+
+    contexts: StageClient[ContextQuery, UserContext]
+    recall: StageClient[RecallQuery, Recalled]
+    similar: StageClient[SimilarQuery, Similar]
+    prerank: StageClient[PrerankQuery, Scores]
+    rank: StageClient[RankQuery, Scores]
+    rerank: StageClient[RerankQuery, Reranked]
+    marks: StageClient[MarkShownQuery, Marked]
+    events: StageClient[AppendEventsQuery, Appended]

@@ -1,0 +1,62 @@
+"""What happened to one request on its way: the answer is made of it, and `explain` reads it."""
+
+from dataclasses import dataclass
+
+from services.domain.arrays import F32
+from services.domain.candidates import Candidates
+from services.domain.context import UserContext
+from services.domain.outcome import Failure
+from services.domain.stages import Recalled, RuleNote, Scores, Slate
+from services.gateway.requests import ListRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Candidates after a stage, best first, with the stage's scores.
+
+    Attributes:
+        scores: float32 [n].
+        tasks: probability by task, float32 [n, T]; None when the stage gives none.
+    """
+
+    candidates: Candidates
+    scores: F32
+    tasks: F32 | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage of one request: items in, items out, seconds, and why it was skipped."""
+
+    stage: str
+    received: int
+    kept: int
+    seconds: float
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The way of one request.
+
+    Attributes:
+        recalled: of recall, or of the fallback.
+        prerank, rank: scores of the candidates that came in; None when the stage was skipped.
+        preranked, ranked: the candidates that went on, best first.
+        notes: what the rules of rerank did; only when asked to explain.
+        slate: the final list.
+        steps: the stages in their order.
+        degraded: stage and failure of everything that was skipped, in the order of the way.
+    """
+
+    request: ListRequest
+    context: UserContext
+    recalled: Recalled
+    prerank: Scores | None
+    preranked: Ranking
+    rank: Scores | None
+    ranked: Ranking
+    notes: tuple[RuleNote, ...]
+    slate: Slate
+    steps: tuple[Step, ...]
+    degraded: tuple[tuple[str, Failure], ...]

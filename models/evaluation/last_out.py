@@ -1,0 +1,146 @@
+"""Last-out evaluation through the stages that serve, over the whole catalog."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from models.schema.manifest import Manifest
+from models.training.log import Log
+from models.training.split import Queries
+from services.domain.arrays import F32, I32, I64
+from services.domain.candidates import best_first
+from services.domain.context import RequestContext, UserContext
+from services.domain.outcome import Outcome
+from services.domain.stages import PrerankQuery, RankQuery, Recalled, RecallQuery
+from services.prerank.pipeline import PrerankModel, open_prerank
+from services.rank.pipeline import RankModel, open_rank
+from services.recall.model import RecallModel
+from services.recall.pipeline import open_recall
+from services.recall.settings import RecallSettings
+
+T = TypeVar("T")
+
+BATCH = 32
+PATIENCE = 3600.0  # seconds: nothing is skipped for lateness
+NOT_FOUND = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """The stages of a release, and how many candidates pass each."""
+
+    release: str
+    channels: tuple[str, ...]
+    recall: RecallModel
+    prerank: PrerankModel
+    rank: RankModel
+    limit: int = 600
+    prerank_limit: int = 200
+
+    @staticmethod
+    def open(folder: Path, prerank_limit: int = 200) -> "Funnel":
+        """Opens the stages of the release in `folder`; ReleaseError when one cannot serve."""
+        manifest = Manifest.read(folder)
+        settings = RecallSettings(channel_timeout=PATIENCE)
+        return Funnel(
+            manifest.id,
+            manifest.channels,
+            open_recall(folder, settings),
+            open_prerank(folder),
+            open_rank(folder),
+            prerank_limit=prerank_limit,
+        )
+
+    async def places(self, contexts: list[UserContext], targets: I64) -> dict[str, list[int]]:
+        """Place of each user's target, from 0, in the list after each stage and of each channel.
+
+        NOT_FOUND where the list does not have it.
+        """
+        request = RequestContext(now=0)
+        recalled = await self._recall(contexts, request)
+        candidates = [one.candidates for one in recalled]
+        queries = [
+            PrerankQuery(self.release, context, request, one.candidates, one.user_vector, PATIENCE)
+            for context, one in zip(contexts, recalled, strict=True)
+        ]
+        light = [_value(outcome).blended for outcome in await self.prerank.run(queries)]
+        orders = [best_first(scores, self.prerank_limit) for scores in light]
+        kept = [one.take(order) for one, order in zip(candidates, orders, strict=True)]
+        full = [
+            _value(outcome).blended
+            for outcome in await self.rank.run(
+                [
+                    RankQuery(self.release, context, request, one, PATIENCE)
+                    for context, one in zip(contexts, kept, strict=True)
+                ]
+            )
+        ]
+        places = {name: [] for name in (*self.channels, "recall", "prerank", "rank")}
+        for i, target in enumerate(targets):
+            one = candidates[i]
+            for channel, name in enumerate(self.channels):
+                order = best_first(one.recall_scores[:, channel], len(one))
+                found = order[(one.channels[order] >> np.uint32(channel)) & np.uint32(1) == 1]
+                places[name].append(_place(one.rows[found], target))
+            places["recall"].append(_place(one.rows, target))
+            places["prerank"].append(_place(kept[i].rows, target))
+            order = best_first(full[i], len(full[i]))
+            places["rank"].append(_place(kept[i].rows[order], target))
+        return places
+
+    async def _recall(
+        self, contexts: list[UserContext], request: RequestContext
+    ) -> list[Recalled]:
+        queries = [RecallQuery(self.release, c, request, self.limit, PATIENCE) for c in contexts]
+        return [_value(outcome) for outcome in await self.recall.run(queries)]
+
+
+async def evaluate(funnel: Funnel, log: Log, queries: Queries) -> dict[str, float]:
+    """Metrics over the queries: `<stage>.<metric>`, and half of a 95 % interval as `<..>.ci95`.
+
+    Stages are the channels alone, the merged candidates, the list after prerank and after rank.
+    An item a user had before is not among the candidates; the whole rest of the catalog is.
+    """
+    places: dict[str, list[int]] = {}
+    for start in range(0, len(queries), BATCH):
+        at = slice(start, start + BATCH)
+        pairs = zip(queries.users[at], queries.ends[at], strict=True)
+        contexts = [log.context(int(user), int(end)) for user, end in pairs]
+        for name, found in (await funnel.places(contexts, queries.targets[at])).items():
+            places.setdefault(name, []).extend(found)
+    metrics: dict[str, float] = {}
+    for name, found in places.items():
+        metrics |= metrics_of(name, np.array(found, np.int64))
+    return metrics
+
+
+def metrics_of(name: str, places: I64) -> dict[str, float]:
+    """Metrics of one stage from the places of the targets in its lists, int64 [Q]."""
+    gains: Mapping[str, F32] = {
+        "ndcg@10": np.where(places < 10, 1.0 / np.log2(places + 2.0), 0.0),
+        "hr@10": (places < 10).astype(np.float32),
+        "recall@300": (places < 300).astype(np.float32),
+    }
+    if name != "recall":
+        gains = {metric: gains[metric] for metric in ("ndcg@10", "hr@10")}
+    metrics = {}
+    for metric, values in gains.items():
+        metrics[f"{name}.{metric}"] = float(values.mean()) if len(values) else 0.0
+        spread = float(values.std()) / math.sqrt(max(len(values), 1))
+        metrics[f"{name}.{metric}.ci95"] = 1.96 * spread
+    return metrics
+
+
+def _value(outcome: Outcome[T]) -> T:
+    if outcome.value is None:
+        raise RuntimeError(f"a stage failed in evaluation: {outcome.failure}")
+    return outcome.value
+
+
+def _place(rows: I32, target: int) -> int:
+    found = np.flatnonzero(rows == target)
+    return int(found[0]) if len(found) else NOT_FOUND

@@ -1,0 +1,1 @@
+"""Recall models: two-tower, itemCF, popular."""

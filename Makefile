@@ -26,7 +26,7 @@ up: .venv/.runtime
 
 test: check
 	$(BIN)/pytest -n 2 --dist loadgroup tests/unit tests/contract tests/integration
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest --timeout 900 tests/e2e  # may fetch the data and train a release first
 
 test-unit: .venv/.development
 	$(BIN)/pytest -n 2 --dist loadgroup tests/unit tests/contract

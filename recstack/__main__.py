@@ -1,0 +1,5 @@
+"""`python -m recstack` is `recstack`."""
+
+from recstack.cli import main
+
+main()

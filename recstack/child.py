@@ -1,0 +1,120 @@
+"""A child process: how it is started, whether it answers, how it is ended."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import httpx
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+LEASH = str(Path(__file__).with_name("leash.py"))
+PROBE_SECONDS = 2.0
+
+Probe = Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """What to run.
+
+    Attributes:
+        name: for people; also the name of its log file.
+        command: program and arguments.
+        environment: added to this process's own.
+        log: file that its output is appended to.
+        probe: whether it answers now.
+        orphan_signal: what ends it when this process is gone; SIGKILL also ends a frozen one.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    log: Path
+    probe: Probe
+    environment: Mapping[str, str] = field(default_factory=dict)
+    orphan_signal: int = signal.SIGKILL
+
+
+async def spawn(child: Child) -> Process:
+    """Starts it in a session of its own, so that Ctrl-C in the terminal does not reach it."""
+    child.log.parent.mkdir(parents=True, exist_ok=True)
+    leash = (sys.executable, "-I", "-S", LEASH, str(int(child.orphan_signal)), str(os.getpid()))
+    with child.log.open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            *leash,
+            *child.command,
+            stdin=DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **child.environment},
+            start_new_session=True,
+        )
+
+
+async def end(process: Process, grace: float) -> None:
+    """SIGTERM, and SIGKILL when it is still there after `grace` seconds."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), grace)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def keep_old(log: Path) -> None:
+    """Sets the log of the run before aside: one is kept."""
+    if log.exists():
+        log.replace(log.with_suffix(".old.log"))
+
+
+def ending(code: int) -> str:
+    """How a process ended, for people."""
+    if code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
+
+
+def last_words(log: Path) -> str:
+    """What the process last said to people: the lines of its log that are not JSON."""
+    lines = log.read_text(errors="replace").splitlines()[-50:] if log.exists() else []
+    words: list[str] = []
+    for line in reversed(lines):
+        if line.startswith("{"):
+            break
+        words.insert(0, line)
+    return "\n".join(words[-10:])
+
+
+def grpc_probe(address: str) -> Probe:
+    """A probe by gRPC health: the service says SERVING."""
+
+    async def probe() -> bool:
+        async with grpc.aio.insecure_channel(address) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            try:
+                answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=PROBE_SECONDS)
+            except grpc.aio.AioRpcError:
+                return False
+            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+    return probe
+
+
+def http_probe(url: str) -> Probe:
+    """A probe by HTTP: the URL is answered with success."""
+
+    async def probe() -> bool:
+        async with httpx.AsyncClient(timeout=PROBE_SECONDS) as client:
+            try:
+                return (await client.get(url)).is_success
+            except httpx.HTTPError:
+                return False
+
+    return probe

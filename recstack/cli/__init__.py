@@ -1,0 +1,41 @@
+"""The command line."""
+
+import sys
+
+import typer
+
+from models.data import DataError
+from models.schema.manifest import ReleaseError
+from recstack.cli import data, failure
+from recstack.cli.call import call
+from recstack.cli.event import event
+from recstack.cli.explain import explain
+from recstack.cli.recommend import recommend, similar
+from recstack.cli.top import top
+from recstack.cli.train import train
+from recstack.cli.up import up
+from services.chassis.errors import StartupError
+
+app = typer.Typer(
+    name="recstack",
+    help="An online recommendation serving stack. Start with `recstack up`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for command in (up, train, recommend, explain, similar, event, top, call):
+    app.command()(command)
+app.add_typer(data.app, name="data")
+
+
+def main() -> None:
+    """Runs a command. Failures are one line, what to do, and exit code 2; no stack trace."""
+    try:
+        app()
+    except (failure.Failure, StartupError) as error:
+        failure.show(str(error), error.hint)
+    except (DataError, ReleaseError) as error:
+        failure.show(str(error))
+    else:
+        return
+    sys.exit(failure.EXIT_CODE)

@@ -1,0 +1,60 @@
+"""`recstack up`: the whole stack on this machine."""
+
+import asyncio
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from recstack.cli.failure import Failure
+
+DATA_HELP = "Data set whose users are loaded; MovieLens-100K is fetched when there is none."
+WORKERS_HELP = "Processes of the standalone placement, each with every stage."
+
+
+def up(
+    data: Annotated[Path | None, typer.Option(help=DATA_HELP)] = None,
+    releases: Annotated[
+        str, typer.Option(help="Folder or URL of the releases; one is trained if there is none.")
+    ] = "var/releases",
+    release: Annotated[str, typer.Option(help="Id of the release to serve.")] = "",
+    standalone: Annotated[
+        bool, typer.Option("--standalone", help="All stages in the gateway's process.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, max=64, help=WORKERS_HELP)] = 1,
+    port_offset: Annotated[int, typer.Option(min=0, help="Added to every port.")] = 0,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    var: Annotated[Path, typer.Option(help="Folder for Redis, logs and locks.")] = Path("var"),
+) -> None:
+    """Start everything on this machine; Ctrl-C ends it.
+
+    Redis is the one of RECSTACK_REDIS_URL, else a server of its own. Data is fetched and a release
+    trained when there is none yet. What dies is started again.
+    """
+    if workers > 1 and not standalone:
+        raise Failure("--workers is for the standalone placement", "add --standalone")
+    from recstack.local_redis import URL_VARIABLE, local_redis
+    from recstack.preparation import prepare
+    from recstack.processes import Plan
+    from recstack.stack import check_ports, serve
+    from recstack.workspace import Workspace
+
+    # What a service would log is told by `say` here; standard output is for the ready line.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    workspace = Workspace(var, port_offset)
+    with workspace.locked():
+        plan = Plan(workspace, host, releases, workers if standalone else 0)
+        check_ports(plan)
+        redis = local_redis(workspace, os.environ.get(URL_VARIABLE, ""))
+        prepared = prepare(releases, release, data, say)
+        plan = replace(plan, release=prepared.release.id, redis_url=redis.url)
+        asyncio.run(serve(plan, redis, prepared.data, say))
+
+
+def say(line: str) -> None:
+    """News of the stack, on stderr; the ready line is the only one on stdout."""
+    typer.echo(line, err=True)

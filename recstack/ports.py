@@ -1,0 +1,53 @@
+"""Who holds a TCP port of this machine."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+_LISTEN = "0A"  # state of a listening socket in /proc/net/tcp
+
+
+def taken(host: str, ports: Iterable[int]) -> list[int]:
+    """Those of the ports that cannot be listened on now."""
+    return [port for port in ports if not _free(host, port)]
+
+
+def _free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def holder(port: int) -> str:
+    """The process that listens on the port, for people; empty when it cannot be told."""
+    inodes = _listening_inodes(port)
+    for process in Path("/proc").glob("[0-9]*") if inodes else ():
+        if not inodes.isdisjoint(_open_files(process)):
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            command = b" ".join(words).decode(errors="replace").strip()
+            return f"process {process.name}: {command}"
+    return ""
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    """What the file descriptors of a process are; those that may not be read are left out."""
+    with contextlib.suppress(OSError):
+        for link in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                yield os.readlink(link)
+
+
+def _listening_inodes(port: int) -> set[str]:
+    inodes = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        for line in table.read_text().splitlines()[1:] if table.exists() else ():
+            fields = line.split()
+            if fields[3] == _LISTEN and int(fields[1].rsplit(":", 1)[1], 16) == port:
+                inodes.add(f"socket:[{fields[9]}]")
+    return inodes

@@ -1,0 +1,130 @@
+"""The processes of a stack: which there are, and what each is told through its environment."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from recstack.child import Child, Probe, grpc_probe, http_probe
+from recstack.workspace import Workspace
+
+METRICS = 1000  # a metrics port is this much above the gRPC port
+
+GATEWAY = "gateway"
+GATEWAY_PORT = 50050
+HTTP_PORT = 8080
+REDIS_PORT = 6399
+
+# name → gRPC port
+STAGES = {
+    "feature_store": 50051,
+    "recall": 50052,
+    "prerank": 50053,
+    "rank": 50054,
+    "rerank": 50055,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a stack runs.
+
+    Attributes:
+        workspace: where it writes, and what is added to every port.
+        host: address that every service listens on.
+        releases: where the releases are.
+        workers: 0: a process a stage; n: n processes that each hold all stages.
+        release: what every stage serves.
+        redis_url: the feature store's Redis.
+    """
+
+    workspace: Workspace
+    host: str
+    releases: str
+    workers: int = 0
+    release: str = ""
+    redis_url: str = ""
+
+    def port(self, base: int) -> int:
+        return base + self.workspace.port_offset
+
+    def address(self, base: int) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port(base)}"
+
+    def ports(self) -> list[int]:
+        """Every port that the services listen on."""
+        grpc = [GATEWAY_PORT] if self.workers else [GATEWAY_PORT, *STAGES.values()]
+        own = [GATEWAY_PORT + METRICS + i for i in range(max(self.workers, 1))]
+        metrics = own if self.workers else [port + METRICS for port in grpc]
+        return [self.port(base) for base in (*grpc, *metrics, HTTP_PORT)]
+
+    def stats_urls(self) -> list[str]:
+        """Where each gateway process shows its own /stats."""
+        if not self.workers:
+            return [f"http://{self.address(HTTP_PORT)}"]
+        own = GATEWAY_PORT + METRICS
+        return [f"http://{self.address(own + i)}" for i in range(self.workers)]
+
+    def phases(self) -> list[list[Child]]:
+        """The services in the order of their start; the end is the other way round."""
+        if self.workers:
+            return [[self._worker(number) for number in range(self.workers)]]
+        return [[self._stage(name) for name in STAGES], [self._gateway()]]
+
+    def _stage(self, name: str) -> Child:
+        environment = {**self._common(), "PORT": str(self.port(STAGES[name]))}
+        environment["METRICS_PORT"] = str(self.port(STAGES[name] + METRICS))
+        if name == "feature_store":
+            environment["REDIS_URL"] = self.redis_url
+        return self._child(
+            name,
+            f"services.{name}",
+            _prefixed(name, environment),
+            grpc_probe(self.address(STAGES[name])),
+        )
+
+    def _gateway(self) -> Child:
+        environment = self._serving(self.port(GATEWAY_PORT + METRICS))
+        for name, port in STAGES.items():
+            environment[name.upper()] = self.address(port)
+        prefixed = _prefixed(GATEWAY, environment)
+        probe = grpc_probe(self.address(GATEWAY_PORT))
+        return self._child(GATEWAY, "services.gateway", prefixed, probe)
+
+    def _worker(self, number: int) -> Child:
+        serving = {**self._serving(self.port(GATEWAY_PORT + METRICS + number)), "REUSE_PORT": "1"}
+        environment = _prefixed(GATEWAY, serving)
+        for name in STAGES:
+            environment.update(_prefixed(name, self._common()))
+        environment.update(_prefixed("feature_store", {"REDIS_URL": self.redis_url}))
+        return self._child(
+            f"worker-{number}",
+            "recstack.standalone",
+            environment,
+            http_probe(f"{self.stats_urls()[number]}/readyz"),
+        )
+
+    def _serving(self, metrics_port: int) -> dict[str, str]:
+        return {
+            **self._common(),
+            "PORT": str(self.port(GATEWAY_PORT)),
+            "HTTP_PORT": str(self.port(HTTP_PORT)),
+            "METRICS_PORT": str(metrics_port),
+        }
+
+    def _common(self) -> dict[str, str]:
+        return {"HOST": self.host, "RELEASES": self.releases, "RELEASE": self.release}
+
+    def _child(self, name: str, module: str, environment: Mapping[str, str], probe: Probe) -> Child:
+        return Child(
+            name=name,
+            command=(sys.executable, "-m", module),
+            environment=environment,
+            log=self.workspace.logs / f"{name}.log",
+            probe=probe,
+        )
+
+
+def _prefixed(service: str, settings: Mapping[str, str]) -> dict[str, str]:
+    """As the environment variables that the service's settings are read from."""
+    return {f"RECSTACK_{service.upper()}_{name}": value for name, value in settings.items()}

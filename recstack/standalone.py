@@ -1,0 +1,76 @@
+"""All stages in the gateway's process: the one place that knows every stage's insides.
+
+`python -m recstack.standalone` is one worker; settings from the environment, as for the services.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+from pydantic import SecretStr
+
+from services.chassis.server import run
+from services.feature_store.imports import Imports
+from services.feature_store.pipeline import open_feature_store
+from services.feature_store.settings import FeatureStoreSettings
+from services.gateway.mount import mounted
+from services.gateway.settings import GatewaySettings
+from services.gateway.stages import Stages
+from services.inference.stage import ReleaseStage
+from services.inference.startup import load_slots
+from services.prerank.pipeline import open_prerank
+from services.prerank.settings import PrerankSettings
+from services.rank.pipeline import open_rank
+from services.rank.settings import RankSettings
+from services.recall.pipeline import open_recall
+from services.recall.settings import RecallSettings
+from services.recall.similar import SimilarSlots
+from services.rerank.pipeline import open_rerank
+from services.rerank.settings import RerankSettings
+
+
+async def in_process(_gateway: GatewaySettings, stack: AsyncExitStack) -> Stages:
+    """The stages of the environment's settings; what they hold is let go with the stack.
+
+    Raises:
+        StartupError: the release is not there or refused, or the Redis address is wrong.
+    """
+    store = await stack.enter_async_context(open_feature_store(FeatureStoreSettings()))
+    recall_settings, rerank_settings = RecallSettings(), RerankSettings()
+    recall = await load_slots(recall_settings, partial(open_recall, settings=recall_settings))
+    prerank = await load_slots(PrerankSettings(), open_prerank)
+    rank = await load_slots(RankSettings(), open_rank)
+    rerank = await load_slots(rerank_settings, partial(open_rerank, settings=rerank_settings))
+    return Stages(
+        contexts=store.contexts,
+        recall=ReleaseStage(recall),
+        similar=ReleaseStage(SimilarSlots(recall)),
+        prerank=ReleaseStage(prerank),
+        rank=ReleaseStage(rank),
+        rerank=ReleaseStage(rerank),
+        marks=store.marks,
+        events=store.events,
+    )
+
+
+@asynccontextmanager
+async def user_imports(redis_url: str) -> AsyncIterator[Imports]:
+    """Where whole users are loaded into the Redis at the URL.
+
+    Raises:
+        StartupError: the address cannot be read.
+    """
+    settings = FeatureStoreSettings(redis_url=SecretStr(redis_url))
+    async with open_feature_store(settings) as store:
+        yield store.imports
+
+
+def main() -> int:
+    """Runs one worker until SIGTERM; its metrics port serves the whole HTTP API, for it alone."""
+    settings = GatewaySettings()
+    shared = settings.model_copy(update={"metrics_port": 0})
+    return run("gateway", shared, mounted(shared, in_process, own_port=settings.metrics_port))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The stack as its users start it: child processes of `recstack up`."""

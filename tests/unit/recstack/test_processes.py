@@ -1,0 +1,65 @@
+"""What each process of a stack is told."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from recstack.processes import STAGES, Plan
+from recstack.workspace import Workspace
+
+PLAN = Plan(
+    Workspace(Path("var"), port_offset=100),
+    "127.0.0.1",
+    "var/releases",
+    release="r1",
+    redis_url="redis://127.0.0.1:6499/0",
+)
+
+
+def test_the_gateway_is_told_where_each_stage_listens() -> None:
+    stages, (gateway,) = PLAN.phases()
+    ports = {c.name: c.environment[f"RECSTACK_{c.name.upper()}_PORT"] for c in stages}
+    assert ports.keys() == STAGES.keys()
+    for name, port in ports.items():
+        assert gateway.environment[f"RECSTACK_GATEWAY_{name.upper()}"] == f"127.0.0.1:{port}"
+
+
+def test_only_the_feature_store_knows_redis() -> None:
+    stages, (gateway,) = PLAN.phases()
+    told = [c.name for c in (*stages, gateway) if PLAN.redis_url in c.environment.values()]
+    assert told == ["feature_store"]
+
+
+def test_every_process_serves_the_same_release() -> None:
+    stages, (gateway,) = PLAN.phases()
+    for child in (*stages, gateway):
+        assert child.environment[f"RECSTACK_{child.name.upper()}_RELEASE"] == "r1"
+
+
+def test_no_port_is_used_twice_and_all_are_offset() -> None:
+    for plan in (PLAN, replace(PLAN, workers=3)):
+        ports = plan.ports()
+        assert len(set(ports)) == len(ports)
+        unmoved = replace(plan, workspace=Workspace(Path("var"))).ports()
+        assert ports == [port + 100 for port in unmoved]
+
+
+def test_every_port_that_is_told_is_checked_before_the_start() -> None:
+    for plan in (PLAN, replace(PLAN, workers=3)):
+        told = {
+            int(value)
+            for phase in plan.phases()
+            for child in phase
+            for name, value in child.environment.items()
+            if name.endswith("_PORT") and name != "RECSTACK_GATEWAY_REUSE_PORT"
+        }
+        assert told == set(plan.ports())
+
+
+def test_workers_share_the_serving_ports_and_have_one_of_their_own() -> None:
+    (workers,) = replace(PLAN, workers=2).phases()
+    shared = [w.environment["RECSTACK_GATEWAY_PORT"] for w in workers]
+    own = [w.environment["RECSTACK_GATEWAY_METRICS_PORT"] for w in workers]
+    assert [w.name for w in workers] == ["worker-0", "worker-1"]
+    assert len(set(shared)) == 1
+    assert len(set(own)) == 2
+    assert {w.environment["RECSTACK_GATEWAY_REUSE_PORT"] for w in workers} == {"1"}

@@ -1,0 +1,130 @@
+"""The supervisor on real processes."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from recstack.child import Child
+from recstack.supervisor import Patience, Supervisor
+from services.chassis.errors import StartupError
+
+FAST = Patience(first_delay=0.01, last_delay=0.04, ready=20.0, grace=5.0, poll=0.01)
+WAITS = "import pathlib, signal, sys; pathlib.Path(sys.argv[1]).touch(); signal.pause()"
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + WAITS
+
+
+def child(folder: Path, name: str, code: str) -> Child:
+    """A Python program that touches a file when it runs; the file is its sign of life."""
+    sign = folder / f"{name}.sign"
+
+    async def probe() -> bool:
+        return sign.exists()
+
+    return Child(name, (sys.executable, "-c", code, str(sign)), folder / f"{name}.log", probe)
+
+
+@asynccontextmanager
+async def running(supervisor: Supervisor) -> AsyncIterator[None]:
+    try:
+        await supervisor.start()
+        yield
+    finally:
+        await supervisor.stop()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+async def test_all_children_run_and_none_is_left(tmp_path: Path) -> None:
+    phases = [[child(tmp_path, "a", WAITS)], [child(tmp_path, "b", DEAF)]]
+    supervisor = Supervisor(phases, print, Patience(grace=0.2, poll=0.01))
+    async with running(supervisor):
+        pids = supervisor.pids
+        assert pids.keys() == {"a", "b"}
+        assert all(map(alive, pids.values()))
+    assert not any(map(alive, pids.values()))
+
+
+async def test_a_killed_child_is_started_again_and_people_are_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    supervisor = Supervisor([[child(tmp_path, "a", WAITS)]], said.append, FAST)
+    async with running(supervisor):
+        first = supervisor.pids["a"]
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: supervisor.pids.get("a", first) != first)
+    assert said == ["a was killed by SIGKILL; restarting in 0.0 s"]
+
+
+async def test_the_delay_doubles_up_to_its_limit(tmp_path: Path) -> None:
+    said: list[str] = []
+    code = "import pathlib, sys; pathlib.Path(sys.argv[1]).touch(); sys.exit(1)"
+    patience = Patience(first_delay=0.1, last_delay=0.4, settled=60, poll=0.01)
+    supervisor = Supervisor([[child(tmp_path, "a", code)]], said.append, patience)
+    async with running(supervisor):
+        await until(lambda: len(said) >= 4)
+    delays = [line.rsplit(" ", 2)[1] for line in said[:4]]
+    assert delays == ["0.1", "0.2", "0.4", "0.4"]
+
+
+async def test_a_child_that_refuses_to_start_ends_the_start_with_its_own_words(
+    tmp_path: Path,
+) -> None:
+    code = "import sys; print('{}'); print('rank: no release', file=sys.stderr); sys.exit(2)"
+    supervisor = Supervisor([[child(tmp_path, "rank", code)]], print, FAST)
+    with pytest.raises(StartupError, match="rank: no release"):
+        async with running(supervisor):
+            pass
+    assert supervisor.pids == {}
+
+
+async def test_a_child_that_never_answers_is_named(tmp_path: Path) -> None:
+    code = "import signal; signal.pause()"
+    supervisor = Supervisor([[child(tmp_path, "rank", code)]], print, Patience(ready=0.1))
+    with pytest.raises(StartupError, match="no answer from rank"):
+        async with running(supervisor):
+            pass
+    assert supervisor.pids == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal")
+async def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    program = f"""
+import asyncio
+from pathlib import Path
+from tests.unit.recstack.test_supervisor import WAITS, Supervisor, child
+
+async def main():
+    supervisor = Supervisor([[child(Path({str(tmp_path)!r}), "a", WAITS)]], print)
+    await supervisor.start()
+    print(supervisor.pids["a"], flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert alive(pid)
+    os.kill(pid, signal.SIGSTOP)  # a frozen child, too
+    parent.kill()
+    parent.wait()
+    await until(lambda: not alive(pid))
+    parent.stdout.close()

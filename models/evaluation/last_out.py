@@ -79,7 +79,9 @@ class Funnel:
                 ]
             )
         ]
-        places = {name: [] for name in (*self.channels, "recall", "prerank", "rank")}
+        places: dict[str, list[int]] = {
+            name: [] for name in (*self.channels, "recall", "prerank", "rank")
+        }
         for i, target in enumerate(targets):
             one = candidates[i]
             for channel, name in enumerate(self.channels):
@@ -92,9 +94,7 @@ class Funnel:
             places["rank"].append(_place(kept[i].rows[order], target))
         return places
 
-    async def _recall(
-        self, contexts: list[UserContext], request: RequestContext
-    ) -> list[Recalled]:
+    async def _recall(self, contexts: list[UserContext], request: RequestContext) -> list[Recalled]:
         queries = [RecallQuery(self.release, c, request, self.limit, PATIENCE) for c in contexts]
         return [_value(outcome) for outcome in await self.recall.run(queries)]
 
@@ -130,7 +130,7 @@ def metrics_of(name: str, places: I64) -> dict[str, float]:
     metrics = {}
     for metric, values in gains.items():
         metrics[f"{name}.{metric}"] = float(values.mean()) if len(values) else 0.0
-        spread = float(values.std()) / math.sqrt(max(len(values), 1))
+        spread = float(values.std()) / math.sqrt(len(values)) if len(values) else 0.0
         metrics[f"{name}.{metric}.ci95"] = 1.96 * spread
     return metrics
 

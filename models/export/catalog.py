@@ -1,5 +1,6 @@
 """The catalog of a release."""
 
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,6 @@ def write_catalog(folder: Path, tables: Tables, schema: FeatureSchema) -> F32:
     StringColumn.write(folder / layout.CATALOG_IDS, (item["item_id"] for item in items))
     StringColumn.write(folder / layout.CATALOG_TITLES, (item["title"] for item in items))
     np.save(folder / layout.CATALOG_CATEGORY_OFFSETS, offsets)
-    np.save(folder / layout.CATALOG_CATEGORY_CODES, np.array(sum(codes, []), np.int32))
+    np.save(folder / layout.CATALOG_CATEGORY_CODES, np.array([*chain(*codes)], np.int32))
     np.save(folder / layout.CATALOG_FEATURES, content)
     return content

@@ -6,7 +6,6 @@ import faiss
 import numpy as np
 
 from models.export import ExportError
-
 from models.schema.parameters import INDEX_KINDS
 from services.domain.arrays import F32
 
@@ -20,8 +19,8 @@ def build(vectors: F32, kind: str, path: Path) -> None:
     """Writes an index of `vectors` [n, d]; the id of a vector is its row.
 
     Args:
-        kind: one of INDEX_KINDS, as `check` allows. IVF kinds get about sqrt(n) lists; PQ stores one byte a
-            pair of dimensions.
+        kind: one of INDEX_KINDS, as `check` allows. IVF kinds get about
+            sqrt(n) lists; PQ stores one byte a pair of dimensions.
 
     """
     index = _empty(len(vectors), vectors.shape[1], kind)

@@ -45,9 +45,7 @@ class Examples:
         return [query.request for query in self.prerank]
 
 
-def write_base(
-    folder: Path, tables: Tables, schema: FeatureSchema, parameters: Parameters
-) -> F32:
+def write_base(folder: Path, tables: Tables, schema: FeatureSchema, parameters: Parameters) -> F32:
     """Writes what encoders need before any model: catalog, schema, parameters.
 
     Returns:
@@ -88,7 +86,8 @@ def write_graphs(
         "prerank": prerank,
         "rank": ranker.din,
     }
-    golden = feeds(folder, Examples(*(q[:GOLDEN_QUERIES] for q in (examples.prerank, examples.rank))))
+    few = Examples(examples.prerank[:GOLDEN_QUERIES], examples.rank[:GOLDEN_QUERIES])
+    golden = feeds(folder, few)
     every = feeds(folder, examples)
     for name, graph in GRAPHS.items():
         path = folder / graph.path

@@ -1,5 +1,7 @@
 """Attention of a candidate over the history, without a tensor of [N, L, 4d]."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -33,12 +35,13 @@ class TargetAttention(nn.Module):
         user = history @ (w_h + w_d).T + self.first.bias  # [B, L, H]
         matrix = history[:, :, None, :] * w_p + (w_t - w_d)  # [B, L, H, d]
         matrix = matrix.flatten(1, 2).transpose(1, 2)  # [B, d, L * H]
-        product = (targets @ matrix).unflatten(2, (history.shape[1], hidden))  # [B, M, L, H]
-        return self.second(torch.relu(product + user[:, None])).squeeze(-1)
+        grid = (targets.shape[0], targets.shape[1], history.shape[1], hidden)
+        product = (targets @ matrix).reshape(grid)  # [B, M, L, H]
+        return cast(Tensor, self.second(torch.relu(product + user[:, None]))).squeeze(-1)
 
     def plain_logits(self, history: Tensor, targets: Tensor) -> Tensor:
         """The formula as published, for comparison: the same numbers, more memory."""
         h = history[:, None].expand(-1, targets.shape[1], -1, -1)
         t = targets[:, :, None].expand_as(h)
         first = self.first(torch.cat([h, t, h - t, h * t], dim=-1))
-        return self.second(torch.relu(first)).squeeze(-1)
+        return cast(Tensor, self.second(torch.relu(first))).squeeze(-1)

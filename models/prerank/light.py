@@ -1,5 +1,7 @@
 """The prerank model: one dot product and a small MLP a candidate."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -19,7 +21,7 @@ class LightScorer(nn.Module):
     ) -> Tensor:
         """user [B, d], user_of [N], vectors [N, d], statics [N, g], recall [N, R] → score [N]."""
         features = self.features(user, user_of, vectors, statics, recall)
-        return self.mlp(self.standardise(features)).squeeze(-1)
+        return cast(Tensor, self.mlp(self.standardise(features))).squeeze(-1)
 
     def features(
         self, user: Tensor, user_of: Tensor, vectors: Tensor, statics: Tensor, recall: Tensor

@@ -1,6 +1,7 @@
 """The ranker: a multi-task deep interest network."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -50,9 +51,9 @@ class Din(nn.Module):
         self.of_user = nn.Linear(3 * e, shape.hidden)
         numbers = RECENT + 1 + shape.recall_size + shape.static_size
         self.of_item = nn.Linear(3 * e + numbers, shape.hidden, bias=False)
-        self.dropout = nn.Dropout(0.1)
+        self.dropout = nn.Dropout(0.3)
         self.deep = Mlp(shape.hidden, 32, tasks)
-        nn.init.zeros_(self.deep[-1].weight)
+        nn.init.zeros_(cast(nn.Linear, self.deep[-1]).weight)
         self.wide = Mlp(numbers, 32, tasks)
 
     def forward(
@@ -70,9 +71,7 @@ class Din(nn.Module):
     ) -> Tensor:
         """Probabilities by task, [N, T]; the inputs are those of RankEncoder.feed."""
         return torch.sigmoid(
-            self.logits(
-                history, mask, events, gaps, fields, items, user_of, recall, slots, slot_of
-            )
+            self.logits(history, mask, events, gaps, fields, items, user_of, recall, slots, slot_of)
         )
 
     def logits(
@@ -106,7 +105,8 @@ class Din(nn.Module):
         mean = seen.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp_min(1.0)
         user = torch.cat([seen[:, 0], mean, self.fields(fields)], dim=1)
         hidden = self.of_user(user)[user_of] + self.of_item(torch.cat(item, dim=1))
-        return self.deep(self.dropout(torch.relu(hidden))) + self.wide(numbers)
+        deep = cast(Tensor, self.deep(self.dropout(torch.relu(hidden))))
+        return deep + cast(Tensor, self.wide(numbers))
 
 
 class RankItems(nn.Module):

@@ -8,6 +8,7 @@ from scipy import sparse
 from models.training.log import Log
 from services.domain.arrays import F32, I32
 
+
 @dataclass(frozen=True, slots=True)
 class ItemCfConfig:
     """How similarity is counted.
@@ -40,7 +41,7 @@ def fit(log: Log, config: ItemCfConfig) -> tuple[I32, F32]:
         rows int32 [n, m], best first, -1 pads; scores float32 [n, m], 0 where padded.
     """
     n = log.item_count
-    iuf = 1.0 / np.log(2.0 + np.maximum(log.sizes, 1))
+    iuf = (1.0 / np.log(2.0 + np.maximum(log.sizes, 1))).astype(np.float32)
     total = sparse.csr_matrix((n, n), dtype=np.float64)
     for start in range(1, config.window + 1, LAG_BLOCK):
         lags = range(start, min(start + LAG_BLOCK, config.window + 1))

@@ -1,6 +1,7 @@
 """The two-tower model: a user's vector close to the vectors of what the user wants next."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -41,7 +42,7 @@ class ItemTower(nn.Module):
         if self.training:
             kept = torch.rand(len(ids), 1) >= self.id_dropout
             ids = ids * kept
-        return ids + self.project(self.content)
+        return ids + cast(Tensor, self.project(self.content))
 
 
 class UserTower(nn.Module):
@@ -79,9 +80,7 @@ class UserTower(nn.Module):
         attended = (weights[..., None] * self._split(self.value(x))).sum(dim=1).flatten(-2)
         return self._finish(x[:, 0], attended, fields)
 
-    def at_all_positions(
-        self, x: Tensor, bias: Tensor, allowed: Tensor, fields: Tensor
-    ) -> Tensor:
+    def at_all_positions(self, x: Tensor, bias: Tensor, allowed: Tensor, fields: Tensor) -> Tensor:
         """Vectors after each event of sequences in time order, for training.
 
         Args:
@@ -101,7 +100,7 @@ class UserTower(nn.Module):
         return self._finish(x, attended, fields)
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1))
+        return x.reshape(*x.shape[:-1], self.heads, x.shape[-1] // self.heads)
 
     def _finish(self, newest: Tensor, attended: Tensor, fields: Tensor) -> Tensor:
         h = newest + self.dropout(self.out(attended)) + self.fields(fields)
@@ -121,4 +120,4 @@ class TwoTower(nn.Module):
     def item_table(self) -> Tensor:
         """Items as the user tower reads them, [n, d]; L2-normalised they are the item vectors."""
         self.eval()
-        return self.items()
+        return cast(Tensor, self.items())

@@ -47,9 +47,7 @@ class EncodedHistory:
         return length_bucket(self.mask.sum(axis=1).astype(np.int64))
 
 
-def encode_histories(
-    histories: Sequence[History], catalog: Catalog, length: int
-) -> EncodedHistory:
+def encode_histories(histories: Sequence[History], catalog: Catalog, length: int) -> EncodedHistory:
     """The newest `length` engagements of each user with items the release has."""
     kept = [_engaged(history, catalog, length) for history in histories]
     size = max([RECENT, *(len(rows) for rows, _, _ in kept)])

@@ -59,9 +59,7 @@ class UserTowerEncoder:
         items = np.load(folder / layout.USER_TOWER_ITEMS, mmap_mode="r")
         return UserTowerEncoder(UserEncoder.open(folder), items)
 
-    def feed(
-        self, contexts: Sequence[UserContext], requests: Sequence[RequestContext]
-    ) -> Feed:
+    def feed(self, contexts: Sequence[UserContext], requests: Sequence[RequestContext]) -> Feed:
         """One feed for B users.
 
         Returns:

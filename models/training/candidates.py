@@ -1,7 +1,6 @@
 """Candidate lists of many queries at once: the serving channels as matrix products."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from services.domain.context import RequestContext
 
 CHANNELS = ("two_tower", "item_cf", "popular")
 LIMIT = 600  # candidates a request asks for
-OVERFETCH = 1.5  # what a channel fetches, in units of its quota
+SEEN_MARGIN = 1000  # most items a channel fetches for those the user has seen
 CELLS = 4_000_000  # scores held at once a channel
 
 
@@ -118,28 +117,30 @@ def _seen(log: Log, users: I64, ends: I64) -> Bools:
 def _merged(scores: F32, seen: Bools, gone: I64, parameters: Parameters) -> list[Candidates]:
     """Merges channels as services.recall.merge: by the best place of an item, place / quota.
 
+    An item has the bits and scores of the channels that have it within their quota; one that only
+    fills up, beyond every quota, those of all that fetched it.
+
     Args:
         scores: float32 [C, Q, n]; 0 in item_cf means not found.
         seen: bool [Q, n], and `gone` their number, int64 [Q].
     """
-    quotas = np.array([parameters.quotas[name] for name in CHANNELS], np.float64)
-    quotas *= LIMIT / quotas.sum()
-    order = np.full(seen.shape, np.inf)
-    fetched = np.zeros(scores.shape, np.bool_)
-    for channel, quota in enumerate(quotas):
-        wanted = np.ceil(min(quota * OVERFETCH, LIMIT)) + gone
-        if CHANNELS[channel] == "popular":
-            wanted = LIMIT + gone
-        places, ranks = _places(scores[channel], seen, wanted.astype(np.int64))
-        if CHANNELS[channel] == "item_cf":
-            ranks[np.take_along_axis(scores[channel], places, axis=1) <= 0.0] = np.inf
-        np.put_along_axis(fetched[channel], places, np.isfinite(ranks), axis=1)
-        best = np.minimum(np.take_along_axis(order, places, axis=1), ranks / quota)
-        np.put_along_axis(order, places, best, axis=1)
-    return [_candidates(order[i], scores[:, i], fetched[:, i]) for i in range(len(order))]
+    quotas = np.array([parameters.quotas[name] for name in CHANNELS], np.float32)
+    scale = max(1.0, LIMIT / max(float(quotas.sum()), 1.0))
+    ranks = np.full(scores.shape, np.inf, np.float32)
+    for channel, name in enumerate(CHANNELS):
+        fetched = np.ceil(quotas[channel] * scale) + np.minimum(gone, SEEN_MARGIN)
+        wanted = np.maximum(fetched, LIMIT + gone) if name == "popular" else fetched
+        places, rank = _places(scores[channel], seen, wanted.astype(np.int64))
+        if name == "item_cf":
+            rank[np.take_along_axis(scores[channel], places, axis=1) <= 0.0] = np.inf
+        np.put_along_axis(ranks[channel], places, rank, axis=1)
+    limits = np.maximum(quotas, np.float32(1e-6))[:, None, None]
+    best = (ranks / limits).min(axis=0)
+    hit = np.isfinite(ranks) & ((ranks <= limits) | (best > 1.0))
+    return [_candidates(best[i], scores[:, i], hit[:, i]) for i in range(len(best))]
 
 
-def _places(scores: F32, seen: Bools, wanted: I64) -> tuple[I64, "np.ndarray[Any, Any]"]:
+def _places(scores: F32, seen: Bools, wanted: I64) -> tuple[I64, F32]:
     """The best items of each query in order, and each one's rank among those not seen, from 1.
 
     The rank is infinite for seen items and beyond the best `wanted`, which count the seen ones.
@@ -149,10 +150,10 @@ def _places(scores: F32, seen: Bools, wanted: I64) -> tuple[I64, "np.ndarray[Any
     inner = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
     best = np.take_along_axis(best, inner, axis=1)
     passed = ~np.take_along_axis(seen, best, axis=1) & (np.arange(most) < wanted[:, None])
-    return best, np.where(passed, passed.cumsum(axis=1), np.inf)
+    return best, np.where(passed, passed.cumsum(axis=1), np.inf).astype(np.float32)
 
 
-def _candidates(order: "np.ndarray[Any, Any]", scores: F32, fetched: Bools) -> Candidates:
+def _candidates(order: F32, scores: F32, fetched: Bools) -> Candidates:
     rows = np.argsort(order, kind="stable")[: min(LIMIT, int(np.isfinite(order).sum()))]
     hit = fetched[:, rows].T
     channels = (hit << np.arange(hit.shape[1])).sum(axis=1).astype(np.uint32)

@@ -168,7 +168,7 @@ def _ranker(source: Source, early: Recall, content: F32) -> Ranker:
     items = RankItems(torch.from_numpy(content), torch.from_numpy(early.statics), shape.e)
     with torch.no_grad():
         table = early.tower.item_table()
-        axes = torch.linalg.svd(table, full_matrices=False).Vh[: shape.e]
+        axes = torch.linalg.eigh(table.T @ table).eigenvectors.T.flip(0)[: shape.e]
         scale = 1.0 / table.norm(dim=1).mean().clamp_min(1e-6)
         items.tower.ids.weight.copy_(early.tower.items.ids.weight @ axes.T * scale)
         items.tower.project.weight.copy_(axes @ early.tower.items.project.weight * scale)
@@ -264,7 +264,9 @@ def _examples(source: Source, models: Recall, users: UserEncoder) -> Examples:
             )
         ],
         [
-            RankQuery("", context, now, candidates.take(np.arange(min(limit, len(candidates)))), 1.0)
+            RankQuery(
+                "", context, now, candidates.take(np.arange(min(limit, len(candidates)))), 1.0
+            )
             for context, candidates in zip(contexts, lists.candidates, strict=True)
         ],
     )

@@ -10,7 +10,7 @@ from models.schema.recall_features import recall_features
 from models.training.candidates import CHANNELS, Lists, Recall
 from models.training.rows import Labelled, Rows, sample
 from models.training.two_tower import Progress
-from services.domain.arrays import F32
+from services.domain.arrays import F32, I64
 from services.domain.candidates import Candidates
 
 BATCH = 256
@@ -37,7 +37,7 @@ def train(
             scores = model(*_inputs(rows, at, lists, models)).reshape(len(at), WIDTH)
             loss = F.cross_entropy(scores, torch.zeros(len(at), dtype=torch.int64))
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         progress((epoch + 1) / epochs)
     return model.eval()
@@ -56,9 +56,7 @@ def score(model: LightScorer, candidates: Candidates, user: F32, models: Recall)
     return np.asarray(scores.numpy(), np.float32)
 
 
-def _inputs(
-    rows: Rows, at: "np.ndarray[tuple[int], np.dtype[np.int64]]", lists: Lists, models: Recall
-) -> tuple[Tensor, ...]:
+def _inputs(rows: Rows, at: I64, lists: Lists, models: Recall) -> tuple[Tensor, ...]:
     items = rows.items[at].ravel()
     return (
         torch.from_numpy(lists.vectors[rows.queries[at]]),

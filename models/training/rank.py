@@ -9,12 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.rank.din import Din, RankItems
-from models.schema.rank import slots
 from models.schema.history import EncodedHistory
+from models.schema.rank import slots
+from models.schema.recall_features import recall_features
+from models.training.candidates import CHANNELS
 from models.training.rows import Labelled, Rows, sample
-from models.training.split import Queries
 from models.training.two_tower import Progress
-from services.domain.arrays import F32, I64
+from services.domain.arrays import F32, I64, Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Encoded:
 
     history: EncodedHistory
     fields: I64
-    liked: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
+    liked: Bools
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ def train(
     optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=1e-2)
     best = (-1.0, copy.deepcopy(ranker))
     for epoch in range(config.epochs):
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * (1.0 - epoch / config.epochs)
         rows = sample(labelled, config.width, generator) if epoch else first
         _epoch(ranker, rows, encoded, optimizer, config, generator)
         ndcg = validate(ranker, *validation)
@@ -100,13 +103,17 @@ def _epoch(
     for start in range(0, len(order), config.batch):
         at = order[start : start + config.batch]
         logits = ranker.din.logits(*_inputs(ranker, rows, at, encoded))
-        loss = _loss(logits.unflatten(0, (len(at), -1)), encoded.liked[rows.queries[at]], config)
+        loss = _loss(
+            logits.reshape(len(at), rows.items.shape[1], -1),
+            encoded.liked[rows.queries[at]],
+            config,
+        )
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
 
-def _loss(logits: Tensor, liked: F32, config: RankTraining) -> Tensor:
+def _loss(logits: Tensor, liked: Bools, config: RankTraining) -> Tensor:
     """logits [S, W, T] with the answer first: interact over all, like on the answers alone."""
     interact, like = logits[:, :, 0], logits[:, 0, 1]
     labels = torch.zeros_like(interact)
@@ -133,9 +140,6 @@ def validate(ranker: Ranker, labelled: Labelled, encoded: Encoded) -> float:
 
 
 def _query(table: Tensor, labelled: Labelled, i: int, encoded: Encoded) -> tuple[Tensor, ...]:
-    from models.schema.recall_features import recall_features
-    from models.training.candidates import CHANNELS
-
     one = labelled.candidates[i]
     grid, slot_of = slots([len(one)])
     user = _user(table, labelled.queries[i : i + 1], encoded)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.training.log import Log
-from services.domain.arrays import I64
+from services.domain.arrays import I64, Bools
 
 MIN_EVENTS = 5  # users with fewer are trained on, never held out
 
@@ -23,7 +23,7 @@ class Queries:
     users: I64
     ends: I64
     targets: I64
-    liked: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
+    liked: Bools
 
     def __len__(self) -> int:
         return len(self.users)
@@ -66,5 +66,7 @@ def queries(log: Log, users: I64, ends: I64) -> Queries:
 
 def slice_queries(log: Log, split: Split) -> Queries:
     """One query an event of the later slice that the user did not have before."""
-    inside = (log.positions >= split.early[log.users]) & (log.positions < split.slice_end[log.users])
+    inside = (log.positions >= split.early[log.users]) & (
+        log.positions < split.slice_end[log.users]
+    )
     return queries(log, log.users[inside], log.positions[inside])

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -64,7 +65,7 @@ def train(
             model.train()
             loss = _loss(model, batch, log_frequency, config.temperature)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             step += 1
             progress(min(step / steps, 1.0))
@@ -129,7 +130,7 @@ class _Sampler:
             return []
         cut = int(generator.integers(self._config.window)) + 1
         edges = [0, *range(cut, size, self._config.window), size]
-        return [(user, a, b) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+        return [(user, a, b) for a, b in pairwise(edges) if b > a]
 
     def _batch(self, windows: list[tuple[int, int, int]]) -> Batch:
         """Query p of a window stands after event p - 1: an empty place before event 0."""

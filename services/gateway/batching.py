@@ -60,6 +60,7 @@ class Batching(Generic[Q, R]):
         limits: the largest batch.
         items: number of candidates of a query.
         clock: the time now.
+        observe: hears the number of queries of each batch.
     """
 
     def __init__(
@@ -68,11 +69,13 @@ class Batching(Generic[Q, R]):
         limits: BatchLimits,
         items: Callable[[Q], int],
         clock: Clock,
+        observe: Callable[[int], None] = lambda queries: None,
     ) -> None:
         self._client = client
         self._limits = limits
         self._items = items
         self._clock = clock
+        self._observe = observe
         self._lanes: dict[str, _Lane[Q, R]] = {}
 
     async def call(self, queries: Sequence[Q], timeout: float) -> Sequence[Outcome[R]]:
@@ -123,6 +126,7 @@ class Batching(Generic[Q, R]):
         return batch
 
     async def _send(self, batch: "list[tuple[asyncio.Future[Outcome[R]], _Waiting[Q]]]") -> None:
+        self._observe(len(batch))
         now = self._clock()
         timeout = max(waiting.deadline for _, waiting in batch) - now
         request_id.set(_name([waiting.request_id for _, waiting in batch]))

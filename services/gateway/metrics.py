@@ -3,10 +3,18 @@
 from collections.abc import Iterator
 
 import numpy as np
+from prometheus_client import Histogram
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from services.gateway.stats import COUNTERS, Stats, bounds
+
+BATCH_QUERIES = Histogram(
+    "recstack_gateway_batch_queries",
+    "Queries in one call of a service; many mean that it is the bottleneck.",
+    ["call"],
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+)
 
 EVERY = 14  # 14 buckets of 5 % are one doubling
 

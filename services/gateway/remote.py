@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import grpc
 
@@ -11,6 +11,7 @@ from services.chassis.channel import open_channel
 from services.domain.protocols import StageClient
 from services.feature_store.client import append_client, context_client, mark_client
 from services.gateway.batching import Batching, BatchLimits
+from services.gateway.metrics import BATCH_QUERIES
 from services.gateway.retry import RetryBudget, Retrying
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
@@ -30,30 +31,25 @@ async def grpc_stages(settings: GatewaySettings, stack: AsyncExitStack) -> Stage
     async def channel(address: str) -> grpc.aio.Channel:
         return await stack.enter_async_context(open_channel(address))
 
-    def natural(client: StageClient[Q, R], items: Callable[[Q], int]) -> StageClient[Q, R]:
+    def natural(
+        name: str, client: StageClient[Q, R], items: Callable[[Q], int]
+    ) -> StageClient[Q, R]:
         retrying = Retrying(client, RetryBudget(settings.retry_ratio))
-        return Batching(retrying, limits, items, time.monotonic)
+        observe = BATCH_QUERIES.labels(name).observe
+        return Batching(retrying, limits, items, time.monotonic, observe)
 
-    feature_store = await channel(settings.feature_store)
+    store = await channel(settings.feature_store)
     recall = await channel(settings.recall)
+    prerank = await channel(settings.prerank)
+    rank = await channel(settings.rank)
+    rerank = await channel(settings.rerank)
     return Stages(
-        contexts=natural(context_client(feature_store), _nothing),
-        recall=natural(recall_client(recall), lambda query: query.limit),
-        similar=natural(similar_client(recall), lambda query: query.limit),
-        prerank=natural(
-            prerank_client(await channel(settings.prerank)), lambda query: len(query.candidates)
-        ),
-        rank=natural(
-            rank_client(await channel(settings.rank)), lambda query: len(query.candidates)
-        ),
-        rerank=natural(
-            rerank_client(await channel(settings.rerank)), lambda query: len(query.rows)
-        ),
-        marks=natural(mark_client(feature_store), lambda query: len(query.keys)),
-        events=natural(append_client(feature_store), lambda query: len(query.events)),
+        contexts=natural("feature_store", context_client(store), lambda query: 0),
+        recall=natural("recall", recall_client(recall), lambda query: query.limit),
+        similar=natural("similar", similar_client(recall), lambda query: query.limit),
+        prerank=natural("prerank", prerank_client(prerank), lambda query: len(query.candidates)),
+        rank=natural("rank", rank_client(rank), lambda query: len(query.candidates)),
+        rerank=natural("rerank", rerank_client(rerank), lambda query: len(query.rows)),
+        marks=natural("seen", mark_client(store), lambda query: len(query.keys)),
+        events=natural("events", append_client(store), lambda query: len(query.events)),
     )
-
-
-def _nothing(_query: Any) -> int:
-    """A context query has no candidates."""
-    return 0

@@ -92,6 +92,14 @@ def test_items_are_distinct_within_the_release_and_at_most_as_many_as_wanted(sui
         assert ((found.rows >= 0) & (found.rows < len(suite.catalog))).all()
 
 
+def test_what_knows_every_item_can_give_every_item(suite: Suite) -> None:
+    if suite.source.name == "item_cf":
+        pytest.skip("knows neighbours only; its unit test compares them with the definition")
+    count = len(suite.catalog)
+    (found,) = suite.source.fetch([suite.query(1, 5)], [count])
+    assert sorted(found.rows.tolist()) == list(range(count))
+
+
 def test_the_best_come_first_each_with_a_finite_score(suite: Suite) -> None:
     for found in suite.source.fetch([suite.query(1, 5), suite.query(2, 50)], [50, 50]):
         assert found.scores.dtype == np.float32

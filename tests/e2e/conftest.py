@@ -15,6 +15,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def workers(
+    stack: RunningStack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningStack]:
+    """The same stages in two workers, after the other has made sure that there is a release."""
+    with up(tmp_path_factory.mktemp("workers"), "--standalone", "--workers", "2") as running:
+        yield running
+
+
 @pytest.fixture
 def var(tmp_path: Path) -> Path:
     """A folder for a stack of the test's own."""

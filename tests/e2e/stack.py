@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -82,6 +83,13 @@ def children_of(parent: int) -> Iterator[tuple[int, Sequence[str]]]:
             continue
         if f"\nPPid:\t{parent}\n" in status:
             yield int(process.name), command
+
+
+def has_torch(pid: int, metrics: str) -> bool:
+    """Whether a service has torch: in its sys.modules, or its libraries in its memory."""
+    line = re.search(r'^recstack_module_loaded\{module="torch"\} (\S+)$', metrics, re.MULTILINE)
+    assert line, "the metrics do not say whether torch is loaded"
+    return line[1] != "0.0" or "libtorch" in Path(f"/proc/{pid}/maps").read_text()
 
 
 def name(command: Sequence[str]) -> str:

@@ -4,14 +4,14 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
 
 from recstack import AsyncClient
-from tests.e2e.stack import RunningStack, alive, up
+from tests.e2e.stack import RunningStack, alive
 
 Harm = Callable[[RunningStack, str], Awaitable[None]]
 
@@ -112,15 +112,6 @@ async def test_killed(stack: RunningStack, victim: str) -> None:
 @pytest.mark.parametrize("victim", VICTIMS)
 async def test_frozen(stack: RunningStack, victim: str) -> None:
     await freeze(stack, victim)
-
-
-@pytest.fixture(scope="module")
-def workers(
-    stack: RunningStack, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningStack]:
-    """The same stages in two workers."""
-    with up(tmp_path_factory.mktemp("workers"), "--standalone", "--workers", "2") as running:
-        yield running
 
 
 @pytest.mark.parametrize("harm", [kill, freeze])

@@ -33,12 +33,12 @@ def test_both_placements_give_the_same_lists(stack: RunningStack, tmp_path: Path
         assert [i.score for i in one.items] == pytest.approx([i.score for i in other.items])
 
 
-def test_the_stats_of_workers_add_up(stack: RunningStack, var: Path) -> None:
-    with up(var, *STANDALONE) as standalone:
-        for user in USERS[:8]:
-            with standalone.client() as client:  # a connection each: both workers get some
-                client.recommend(user)
-        here = ("--var", str(var), "--port-offset", str(standalone.workspace.port_offset))
-        report = json.loads(run_recstack("top", "--json", *here).stdout)
-        assert report["300"]["Recommend"]["requests"] == 8
-        assert "2 workers" in run_recstack("top", "--once", *here).stdout
+def test_the_stats_of_workers_add_up(workers: RunningStack) -> None:
+    for _ in range(8):
+        with workers.client() as client:  # a connection each: both workers get some
+            client.similar_items("50")
+    here = ("--var", str(workers.workspace.root))
+    here = (*here, "--port-offset", str(workers.workspace.port_offset))
+    report = json.loads(run_recstack("top", "--json", *here).stdout)
+    assert report["300"]["SimilarItems"]["requests"] == 8
+    assert "2 workers" in run_recstack("top", "--once", *here).stdout

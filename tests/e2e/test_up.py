@@ -6,16 +6,28 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import httpx
 import pytest
 
 from models.schema.manifest import Manifest
-from recstack.processes import GATEWAY_PORT, STAGES
+from recstack.processes import GATEWAY_PORT, METRICS, STAGES
 from recstack.redis_server import RedisServer
 from services.inference.store import ReleaseStore
-from tests.e2e.stack import RECSTACK, ROOT, RunningStack, alive, run_recstack, up, wait_until
+from tests.e2e.stack import (
+    RECSTACK,
+    ROOT,
+    RunningStack,
+    alive,
+    children_of,
+    has_torch,
+    name,
+    run_recstack,
+    up,
+    wait_until,
+)
 from tests.redis import running_redis
 
 RELEASES = ROOT / "var/releases"
@@ -43,12 +55,16 @@ def refused(*arguments: str) -> str:
 def test_no_service_has_torch(stack: RunningStack) -> None:
     pids = stack.pids()
     assert pids.keys() == {*STAGES, "gateway", "redis"}
-    for name, pid in pids.items():
-        assert "libtorch" not in Path(f"/proc/{pid}/maps").read_text(), name
-    for port in (GATEWAY_PORT, *STAGES.values()):
-        address = f"http://127.0.0.1:{port + 1000 + stack.workspace.port_offset}/metrics"
-        line = 'recstack_module_loaded{module="torch"} '
-        assert re.search(f"^{re.escape(line)}0.0$", httpx.get(address).text, re.MULTILINE), port
+    for service, port in {**STAGES, "gateway": GATEWAY_PORT}.items():
+        address = f"http://127.0.0.1:{port + METRICS + stack.workspace.port_offset}/metrics"
+        assert not has_torch(pids[service], httpx.get(address).text), service
+
+
+def test_no_worker_has_torch(workers: RunningStack) -> None:
+    metrics = [httpx.get(f"{url}/metrics").text for url in workers.workspace.running()["stats"]]
+    pids = [pid for pid, command in children_of(workers.process.pid) if name(command) != "redis"]
+    assert len(pids) == len(metrics) == 2
+    assert not any(has_torch(pid, text) for pid, text in product(pids, metrics))
 
 
 def test_a_second_stack_on_the_same_ports_says_who_has_them(

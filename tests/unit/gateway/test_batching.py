@@ -111,6 +111,19 @@ async def test_batches_are_capped_by_count_and_by_items() -> None:
     ]
 
 
+async def test_the_size_of_each_batch_is_told() -> None:
+    stage, sizes = Stage(), list[int]()
+    client: Batching[Query, int] = Batching(
+        stage, BatchLimits(queries=2), lambda q: q.size, Clock(), sizes.append
+    )
+    tasks = [ask(client, Query(i)) for i in range(3)]
+    for call in range(2):
+        await stage.entered(call + 1)
+        stage.end(call)
+    await asyncio.gather(*tasks)
+    assert sizes == [2, 1]
+
+
 async def test_each_release_has_a_lane() -> None:
     stage = Stage()
     client = batching(stage)

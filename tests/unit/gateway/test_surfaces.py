@@ -175,6 +175,7 @@ async def test_bodies_that_cannot_be_read(
     error = answer.json()["error"]
     assert (error["status"], error["field"]) == ("INVALID_ARGUMENT", field)
     assert error["message"]
+    assert ("at most" in error["message"]) == (len(body) > MAX_BODY_BYTES)
     assert not world["events"].queries
 
 
@@ -259,6 +260,20 @@ async def test_both_give_the_same(world: World, stub: Stub, http: httpx.AsyncCli
     assert rounded(answer.json()) == rounded(recorded)
 
 
+async def test_events_that_are_not_stored_may_be_sent_again(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    world["events"].mode = "call_error"
+    event = {"event_id": "e", "user_id": "u", "item_id": "i", "type": "EVENT_TYPE_CLICK"}
+    answer = await http.post("/v1/events", json={"events": [event, {}, event]})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["accepted"], body["duplicates"]) == (0, 0)
+    errors = [(error["index"], error["field"], error["retryable"]) for error in body["errors"]]
+    assert errors == [(0, "", True), (1, "event_id", False), (2, "", True)]
+    assert "UNAVAILABLE" in body["errors"][0]["message"]
+
+
 async def test_sessions(world: World, stub: Stub, http: httpx.AsyncClient) -> None:
     over_grpc = await stub.Recommend(pb.RecommendRequest(session_id="s", k=2))
     answer = await http.get("/v1/sessions/s/recommendations?k=2")
@@ -282,10 +297,12 @@ async def test_recall_that_cannot_answer_similar_items(
         assert "secret" not in answer.text
 
 
-async def test_a_short_grpc_deadline_is_kept(world: World, stub: Stub) -> None:
-    world["rank"].mode = "hang"
-    response = await stub.Recommend(pb.RecommendRequest(user_id="u", k=3), timeout=2.0)
-    assert [degraded.stage for degraded in response.degraded] == ["rank"]
+async def test_a_shorter_deadline_of_the_caller_is_the_one(world: World, stub: Stub) -> None:
+    await stub.Recommend(pb.RecommendRequest(user_id="u"), timeout=30.0)
+    await stub.Recommend(pb.RecommendRequest(user_id="u"), timeout=300.0)
+    shorter, longer = (query.remaining for query in world["contexts"].queries)
+    assert 0 < shorter <= 30.0 * 3 / 15
+    assert shorter < longer <= 60.0 * 3 / 15
 
 
 async def test_a_crash_of_the_gateway_shows_nothing(

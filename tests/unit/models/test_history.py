@@ -37,14 +37,22 @@ def test_the_age_of_a_history_does_not_matter(release: Path) -> None:
     items = catalog(release)
     keys = [int(key) for key in items.keys[:4]]
     old = encode_histories([history(keys, [900, 800, 20, 10])], items, 50)
-    new = encode_histories([history(keys, [t + 28 * 365 * DAY for t in (900, 800, 20, 10)])], items, 50)
+    new = encode_histories(
+        [history(keys, [t + 28 * 365 * DAY for t in (900, 800, 20, 10)])], items, 50
+    )
     np.testing.assert_array_equal(old.gaps, new.gaps)
 
 
 def test_impressions_dismissals_and_unknown_items_are_not_engagements(release: Path) -> None:
     items = catalog(release)
     a, b, c = (int(key) for key in items.keys[:3])
-    types = [EventType.IMPRESSION, EventType.LIKE, EventType.CLICK, EventType.DISMISS, EventType.DWELL]
+    types = [
+        EventType.IMPRESSION,
+        EventType.LIKE,
+        EventType.CLICK,
+        EventType.DISMISS,
+        EventType.DWELL,
+    ]
     encoded = encode_histories([history([a, b, 12345, c, a], [9, 8, 7, 6, 5], types)], items, 50)
     assert encoded.rows[0].tolist() == [1, 0, -1, -1, -1]
     assert encoded.events[0, :2].tolist() == [EventType.LIKE, EventType.DWELL]

@@ -13,7 +13,9 @@ def vectors(n: int) -> F32:
     return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float32)
 
 
-@pytest.mark.parametrize(("kind", "least"), [("flat", 1.0), ("hnsw", 0.95), ("ivf", 0.95), ("ivfpq", 0.5)])
+@pytest.mark.parametrize(
+    ("kind", "least"), [("flat", 1.0), ("hnsw", 0.95), ("ivf", 0.95), ("ivfpq", 0.5)]
+)
 def test_every_kind_finds_most_of_the_nearest(tmp_path: Path, kind: str, least: float) -> None:
     data = vectors(1000)
     index.build(data, kind, tmp_path / "index.faiss")

@@ -36,7 +36,12 @@ def test_all_positions_at_once_equal_one_history_at_a_time() -> None:
     torch.manual_seed(0)
     length, steps, d = 4, 7, 8
     tower = UserTower(TowerShape(field_sizes=(3, 2), d=d, heads=2, length=length)).eval()
-    for parameter in (tower.bias.gap, tower.bias.event, tower.events.weight, tower.fields.table.weight):
+    for parameter in (
+        tower.bias.gap,
+        tower.bias.event,
+        tower.events.weight,
+        tower.fields.table.weight,
+    ):
         torch.nn.init.normal_(parameter)
     items, events = torch.randn(1, steps, d), torch.randint(1, EVENT_SIZE, (1, steps))
     fields = torch.randint(0, 2, (1, steps, 2))
@@ -65,7 +70,9 @@ def test_user_vectors_have_unit_length_without_history_too() -> None:
     torch.nn.init.normal_(tower.fields.table.weight)
     zeros = torch.zeros(2, 5, dtype=torch.int64)
     with torch.no_grad():
-        vectors = tower(torch.zeros(2, 5, 8), torch.zeros(2, 5), zeros, zeros, torch.tensor([[0], [1]]))
+        vectors = tower(
+            torch.zeros(2, 5, 8), torch.zeros(2, 5), zeros, zeros, torch.tensor([[0], [1]])
+        )
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(2))
     assert not torch.allclose(vectors[0], vectors[1])
 
@@ -80,4 +87,6 @@ def test_fields_have_rows_of_their_own() -> None:
 def test_standardise_keeps_constant_columns_finite() -> None:
     layer = Standardise(2)
     layer.fit(torch.tensor([[1.0, 7.0], [3.0, 7.0]]))
-    torch.testing.assert_close(layer(torch.tensor([[3.0, 7.0], [99.0, 8.0]])), torch.tensor([[1.0, 0.0], [5.0, 1.0]]))
+    torch.testing.assert_close(
+        layer(torch.tensor([[3.0, 7.0], [99.0, 8.0]])), torch.tensor([[1.0, 0.0], [5.0, 1.0]])
+    )

@@ -12,7 +12,9 @@ def test_an_event_one_half_life_ago_counts_half() -> None:
 
 
 def test_without_a_clock_every_event_counts_the_same() -> None:
-    assert scores(make_log([[0, 1], [0, 2], [0]], 4)).tolist() == pytest.approx([1, 1 / 3, 1 / 3, 0])
+    assert scores(make_log([[0, 1], [0, 2], [0]], 4)).tolist() == pytest.approx(
+        [1, 1 / 3, 1 / 3, 0]
+    )
 
 
 def test_ties_are_ranked_by_row() -> None:

@@ -25,7 +25,9 @@ def test_score_share_of_the_best_and_reciprocal_rank_by_channel() -> None:
 
 
 def test_a_recalled_item_with_score_zero_is_not_one_that_was_not_recalled() -> None:
-    one = Candidates(np.array([1, 2], np.int32), np.array([1, 0], np.uint32), np.zeros((2, 1), np.float32))
+    one = Candidates(
+        np.array([1, 2], np.int32), np.array([1, 0], np.uint32), np.zeros((2, 1), np.float32)
+    )
     assert recall_features([one], 1).tolist() == [[0, 0, 1], [0, 0, 0]]
 
 

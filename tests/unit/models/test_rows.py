@@ -6,9 +6,7 @@ from services.domain.candidates import Candidates
 from tests.unit.models.logs import make_log
 
 LOG = make_log([[0, 1, 2, 3, 9], [4, 5, 6, 7, 8]], 12)
-QUERIES = Queries(
-    np.array([0, 1]), np.array([2, 2]), np.array([2, 6]), np.array([False, True])
-)
+QUERIES = Queries(np.array([0, 1]), np.array([2, 2]), np.array([2, 6]), np.array([False, True]))
 
 
 def found(*rows: int) -> Candidates:

@@ -2,31 +2,35 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from models.data import DataError
 from models.data.dataset import Dataset, Description, Tables, save
 from models.data.interactions import REJECTED_SCHEMA
 from models.evaluation.last_out import NOT_FOUND, Funnel, evaluate, metrics_of
+from models.export.onnx import session_of
+from models.recall.two_tower import TwoTower
+from models.schema import layout
 from models.schema.manifest import Manifest
 from models.schema.parameters import Parameters
+from models.schema.user_tower import UserEncoder
 from models.training.candidates import Recall, recall
 from models.training.log import Log
 from models.training.pipeline import train_release
-from models.training.recall import fit
-from models.training.schema import derive
 from models.training.split import queries
-from models.schema.user_tower import UserEncoder
 from services.domain.context import RequestContext
 from services.domain.stages import RecallQuery
 from tests.releases import TINY, tiny_dataset, tiny_release
 
 
-def quiet(_: str) -> "object":
+def quiet(_: str) -> Callable[[float], None]:
     return lambda done: None
 
 
@@ -59,9 +63,7 @@ def test_training_sees_the_candidates_that_serving_gives(release: Path, tmp_path
     dataset = tiny_dataset(tmp_path / "tiny")
     tables = dataset.tables()
     log = Log.of(tables, has_clock=True)
-    schema = derive(tables)
-    content = np.load(release / "catalog/features.npy")
-    models = loaded(release, fit(log, schema, content, TINY, lambda _: None))
+    models = loaded(release)
     some = np.arange(0, log.user_count, 5)
     wanted = queries(log, some, log.sizes[some] - 1)
     ours = recall(models, log, wanted, UserEncoder.open(release), Parameters.read(release))
@@ -74,23 +76,35 @@ def test_training_sees_the_candidates_that_serving_gives(release: Path, tmp_path
         served = outcome.value.candidates
         a, b = np.argsort(mine.rows), np.argsort(served.rows)
         np.testing.assert_array_equal(mine.rows[a], served.rows[b])
-        found = served.recall_scores[b][:, 1:]  # itemCF and popular are read from the release
-        np.testing.assert_allclose(mine.recall_scores[a][:, 1:], found, atol=1e-5)
-        bits = np.uint32(0b110)
-        np.testing.assert_array_equal(mine.channels[a] & bits, served.channels[b] & bits)
+        np.testing.assert_allclose(mine.recall_scores[a], served.recall_scores[b], atol=1e-5)
+        np.testing.assert_array_equal(mine.channels[a], served.channels[b])
 
 
-def loaded(release: Path, fitted: Recall) -> Recall:
-    """The release's own tables with a tower of the same shape."""
-    popularity = np.zeros(len(fitted.popularity), np.float32)
-    popularity[np.load(release / "recall/popular_rows.npy")] = np.load(
-        release / "recall/popular_scores.npy"
+class Tower:
+    """The release's user tower in place of the torch one."""
+
+    def __init__(self, release: Path) -> None:
+        self._session = session_of(release / layout.USER_TOWER)
+
+    def users(self, *inputs: torch.Tensor) -> torch.Tensor:
+        names = [one.name for one in self._session.get_inputs()]
+        feed = {name: x.numpy() for name, x in zip(names, inputs, strict=True)}
+        return torch.from_numpy(self._session.run(None, feed)[0])
+
+
+def loaded(release: Path) -> Recall:
+    """The recall models of a release."""
+    rows = np.load(release / layout.POPULAR_ROWS)
+    popularity = np.zeros(len(rows), np.float32)
+    popularity[rows] = np.load(release / layout.POPULAR_SCORES)
+    return Recall(
+        tower=cast(TwoTower, Tower(release)),
+        table=np.load(release / layout.USER_TOWER_ITEMS),
+        vectors=np.load(release / layout.VECTORS),
+        item_cf=(np.load(release / layout.ITEM_CF_ROWS), np.load(release / layout.ITEM_CF_SCORES)),
+        popularity=popularity,
+        statics=np.load(release / layout.PRERANK_ITEMS),
     )
-    tables = (
-        np.load(release / "recall/item_cf_rows.npy"),
-        np.load(release / "recall/item_cf_scores.npy"),
-    )
-    return Recall(fitted.tower, fitted.table, fitted.vectors, tables, popularity, fitted.statics)
 
 
 def test_metrics_of_places() -> None:
@@ -123,7 +137,14 @@ def dataset_of(folder: Path, events: list[tuple[str, str, int]]) -> Dataset:
 
 def test_the_least_data_makes_a_release(tmp_path: Path) -> None:
     """Three users with two events: nothing can be held out, and still it serves."""
-    events = [("a", "x", 2), ("a", "y", 3), ("b", "y", 2), ("b", "z", 2), ("c", "x", 2), ("c", "z", 2)]
+    events = [
+        ("a", "x", 2),
+        ("a", "y", 3),
+        ("b", "y", 2),
+        ("b", "z", 2),
+        ("c", "x", 2),
+        ("c", "z", 2),
+    ]
     made = train_release(dataset_of(tmp_path / "least", events), tmp_path / "r", TINY, quiet)
     funnel = Funnel.open(made)
     log = Log.of(dataset_of(tmp_path / "again", events).tables(), has_clock=False)

@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 LEASH = str(Path(__file__).with_name("leash.py"))
 PROBE_SECONDS = 2.0
+QUIET = {"GRPC_VERBOSITY": "ERROR"}  # its C core logs every lost connection, and not as JSON
 
 Probe = Callable[[], Awaitable[bool]]
 
@@ -51,7 +52,7 @@ async def spawn(child: Child) -> Process:
             stdin=DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, **child.environment},
+            env={**QUIET, **os.environ, **child.environment},
             start_new_session=True,
         )
 

@@ -12,7 +12,7 @@ from models.schema.manifest import Manifest
 from models.training.log import Log
 from models.training.split import Queries
 from services.domain.arrays import F32, I32, I64
-from services.domain.candidates import best_first
+from services.domain.candidates import Candidates, best_first
 from services.domain.context import RequestContext, UserContext
 from services.domain.outcome import Outcome
 from services.domain.stages import PrerankQuery, RankQuery, Recalled, RecallQuery
@@ -61,42 +61,58 @@ class Funnel:
         NOT_FOUND where the list does not have it.
         """
         request = RequestContext(now=0)
-        recalled = await self._recall(contexts, request)
-        candidates = [one.candidates for one in recalled]
+        recalled = await self._recalled(contexts, request)
+        kept = await self._kept(contexts, request, recalled)
+        ranked = await self._ranked(contexts, request, kept)
+        lists: dict[str, list[I32]] = {
+            name: [_of_channel(one.candidates, channel) for one in recalled]
+            for channel, name in enumerate(self.channels)
+        }
+        lists["recall"] = [one.candidates.rows for one in recalled]
+        lists["prerank"] = [one.rows for one in kept]
+        lists["rank"] = [one.rows for one in ranked]
+        return {
+            name: [_place(rows, target) for rows, target in zip(found, targets, strict=True)]
+            for name, found in lists.items()
+        }
+
+    async def _recalled(
+        self, contexts: list[UserContext], request: RequestContext
+    ) -> list[Recalled]:
+        queries = [RecallQuery(self.release, c, request, self.limit, PATIENCE) for c in contexts]
+        return [_value(outcome) for outcome in await self.recall.run(queries)]
+
+    async def _kept(
+        self, contexts: list[UserContext], request: RequestContext, recalled: list[Recalled]
+    ) -> list[Candidates]:
         queries = [
             PrerankQuery(self.release, context, request, one.candidates, one.user_vector, PATIENCE)
             for context, one in zip(contexts, recalled, strict=True)
         ]
-        light = [_value(outcome).blended for outcome in await self.prerank.run(queries)]
-        orders = [best_first(scores, self.prerank_limit) for scores in light]
-        kept = [one.take(order) for one, order in zip(candidates, orders, strict=True)]
-        full = [
-            _value(outcome).blended
-            for outcome in await self.rank.run(
-                [
-                    RankQuery(self.release, context, request, one, PATIENCE)
-                    for context, one in zip(contexts, kept, strict=True)
-                ]
-            )
+        scores = [_value(outcome).blended for outcome in await self.prerank.run(queries)]
+        return [
+            one.candidates.take(best_first(score, self.prerank_limit))
+            for one, score in zip(recalled, scores, strict=True)
         ]
-        places: dict[str, list[int]] = {
-            name: [] for name in (*self.channels, "recall", "prerank", "rank")
-        }
-        for i, target in enumerate(targets):
-            one = candidates[i]
-            for channel, name in enumerate(self.channels):
-                order = best_first(one.recall_scores[:, channel], len(one))
-                found = order[(one.channels[order] >> np.uint32(channel)) & np.uint32(1) == 1]
-                places[name].append(_place(one.rows[found], target))
-            places["recall"].append(_place(one.rows, target))
-            places["prerank"].append(_place(kept[i].rows, target))
-            order = best_first(full[i], len(full[i]))
-            places["rank"].append(_place(kept[i].rows[order], target))
-        return places
 
-    async def _recall(self, contexts: list[UserContext], request: RequestContext) -> list[Recalled]:
-        queries = [RecallQuery(self.release, c, request, self.limit, PATIENCE) for c in contexts]
-        return [_value(outcome) for outcome in await self.recall.run(queries)]
+    async def _ranked(
+        self, contexts: list[UserContext], request: RequestContext, kept: list[Candidates]
+    ) -> list[Candidates]:
+        queries = [
+            RankQuery(self.release, context, request, one, PATIENCE)
+            for context, one in zip(contexts, kept, strict=True)
+        ]
+        scores = [_value(outcome).blended for outcome in await self.rank.run(queries)]
+        return [
+            one.take(best_first(score, len(one))) for one, score in zip(kept, scores, strict=True)
+        ]
+
+
+def _of_channel(candidates: Candidates, channel: int) -> I32:
+    """Rows that a channel recalled, in its order."""
+    order = best_first(candidates.recall_scores[:, channel], len(candidates))
+    rows = candidates.take(order)
+    return np.asarray(rows.rows[(rows.channels >> np.uint32(channel)) & np.uint32(1) == 1])
 
 
 async def evaluate(funnel: Funnel, log: Log, queries: Queries) -> dict[str, float]:

@@ -56,23 +56,9 @@ class Din(nn.Module):
         nn.init.zeros_(cast(nn.Linear, self.deep[-1]).weight)
         self.wide = Mlp(numbers, 32, tasks)
 
-    def forward(
-        self,
-        history: Tensor,
-        mask: Tensor,
-        events: Tensor,
-        gaps: Tensor,
-        fields: Tensor,
-        items: Tensor,
-        user_of: Tensor,
-        recall: Tensor,
-        slots: Tensor,
-        slot_of: Tensor,
-    ) -> Tensor:
-        """Probabilities by task, [N, T]; the inputs are those of RankEncoder.feed."""
-        return torch.sigmoid(
-            self.logits(history, mask, events, gaps, fields, items, user_of, recall, slots, slot_of)
-        )
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Probabilities by task, [N, T]; the inputs are those of RankEncoder.feed, in its order."""
+        return torch.sigmoid(self.logits(*inputs))
 
     def logits(
         self,
@@ -87,7 +73,7 @@ class Din(nn.Module):
         slots: Tensor,
         slot_of: Tensor,
     ) -> Tensor:
-        """As forward, before the sigmoid."""
+        """Log-odds by task, [N, T]."""
         e = self.shape.e
         plain = history[..., :e]  # the rest of a row are the static features
         seen = (plain + self.events(events)) * mask[..., None]

@@ -30,6 +30,8 @@ class ItemTower(nn.Module):
     def __init__(self, content: Tensor, d: int, id_dropout: float) -> None:
         """`content`: float32 [n, f]."""
         super().__init__()
+        if not content.shape[1]:
+            content = content.new_zeros(len(content), 1)  # items that have nothing but an id
         self.register_buffer("content", content, persistent=False)
         self.ids = nn.Embedding(len(content), d)
         nn.init.normal_(self.ids.weight, std=d**-0.5)

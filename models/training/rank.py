@@ -22,7 +22,7 @@ from services.domain.arrays import F32, I64, Bools
 class RankTraining:
     """How the ranker is trained."""
 
-    epochs: int = 3
+    epochs: int = 2
     batch: int = 32  # lists
     width: int = 64  # candidates a list
     learning_rate: float = 1e-3

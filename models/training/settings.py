@@ -37,11 +37,11 @@ class Settings:
     refit_rate: float = 0.5
     slice_share: float = 0.2
     slice_most: int = 20
-    max_queries: int = 10_000
+    max_queries: int = 20_000
     d: int = 64
     rank_e: int = 32
-    blend: tuple[float, ...] = (1.0, 0.0)
-    tower: TowerTraining = field(default_factory=lambda: TowerTraining(epochs=12))
+    blend: tuple[float, ...] = (1.0, 0.3)
+    tower: TowerTraining = field(default_factory=TowerTraining)
     item_cf: ItemCfConfig = field(default_factory=ItemCfConfig)
     rank: RankTraining = field(default_factory=RankTraining)
 

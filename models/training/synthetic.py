@@ -7,6 +7,7 @@ import polars as pl
 
 from models.data.dataset import Dataset, Description, Tables, save
 from models.data.interactions import REJECTED_SCHEMA
+from services.domain.arrays import I64
 from services.domain.events import EventType
 
 GROUPS = ("comedy", "drama", "thriller", "western", "children", "music")
@@ -23,14 +24,29 @@ def make_dataset(folder: Path, users: int, items: int, seed: int) -> Dataset:
     """
     generator = np.random.default_rng(seed)
     tastes = generator.integers(len(GROUPS), size=users)
+    tables = Tables(
+        _interactions(tastes, items, generator),
+        pl.DataFrame(
+            {
+                "user_id": [f"u{u:04}" for u in range(users)],
+                "age": [str(age) for age in generator.integers(18, 70, users)],
+                "taste": [GROUPS[t] for t in tastes],
+            }
+        ),
+        _items(items, generator),
+    )
+    about = Description(folder.name, f"synthetic, seed {seed}", "none: made up", has_clock=True)
+    return save(folder.parent, about, tables, pl.DataFrame(schema=REJECTED_SCHEMA), force=True)
+
+
+def _interactions(tastes: I64, items: int, generator: np.random.Generator) -> pl.DataFrame:
     rows = [
         (u, position, item)
-        for u in range(users)
-        for position, item in enumerate(_walk(int(tastes[u]), items, generator))
+        for u, taste in enumerate(tastes)
+        for position, item in enumerate(_walk(int(taste), items, generator))
     ]
-    group = np.arange(items) * len(GROUPS) // items
-    rating = [5.0 if group[item] == tastes[u] else 3.0 for u, _, item in rows]
-    interactions = pl.DataFrame(
+    rating = [5.0 if _group(item, items) == tastes[u] else 3.0 for u, _, item in rows]
+    return pl.DataFrame(
         {
             "user_id": [f"u{u:04}" for u, _, _ in rows],
             "item_id": [f"i{item:04}" for _, _, item in rows],
@@ -41,24 +57,22 @@ def make_dataset(folder: Path, users: int, items: int, seed: int) -> Dataset:
         },
         schema_overrides={"event": pl.UInt8, "value": pl.Float32},
     ).sort("user_id", "order")
-    people = pl.DataFrame(
-        {
-            "user_id": [f"u{u:04}" for u in range(users)],
-            "age": [str(age) for age in generator.integers(18, 70, users)],
-            "taste": [GROUPS[t] for t in tastes],
-        }
-    )
-    things = pl.DataFrame(
+
+
+def _items(items: int, generator: np.random.Generator) -> pl.DataFrame:
+    groups = [GROUPS[_group(item, items)] for item in range(items)]
+    return pl.DataFrame(
         {
             "item_id": [f"i{item:04}" for item in range(items)],
             "title": [f"Item {item}" for item in range(items)],
-            "categories": [[GROUPS[g], "even"][: 1 + (i % 2 == 0)] for i, g in enumerate(group)],
+            "categories": [[group, "even"][: 1 + (i % 2 == 0)] for i, group in enumerate(groups)],
             "year": [str(year) for year in generator.integers(1960, 1999, items)],
         }
     )
-    about = Description(folder.name, f"synthetic, seed {seed}", "none: made up", has_clock=True)
-    nothing = pl.DataFrame(schema=REJECTED_SCHEMA)
-    return save(folder.parent, about, Tables(interactions, people, things), nothing, force=True)
+
+
+def _group(item: int, items: int) -> int:
+    return item * len(GROUPS) // items
 
 
 def _walk(taste: int, items: int, generator: np.random.Generator) -> list[int]:

@@ -21,11 +21,18 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class TowerTraining:
-    """How the two-tower model is trained."""
+    """How the two-tower model is trained.
 
-    epochs: int = 20
-    batch: int = 16  # sequences
-    window: int = 100  # events a sequence
+    Attributes:
+        epochs: at most; a long log gets fewer, down to 1, so that they take about max_steps.
+        batch: sequences a step.
+        window: events a sequence.
+    """
+
+    epochs: int = 12
+    max_steps: int = 2500
+    batch: int = 16
+    window: int = 100
     learning_rate: float = 3e-3
     temperature: float = 0.07
     seed: int = 1
@@ -57,9 +64,10 @@ def train(
     log_frequency = torch.from_numpy(np.log(frequency.clip(1e-9))).float()
     sampler = _Sampler(log, schema, model.shape.length, config)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=1e-2)
-    steps = max(1, config.epochs * sampler.batches)
+    epochs = max(1, min(config.epochs, config.max_steps // max(sampler.batches, 1)))
+    steps = max(1, epochs * sampler.batches)
     step = 0
-    for _ in range(config.epochs):
+    for _ in range(epochs):
         for batch in sampler.epoch(generator):
             _set_rate(optimizer, config.learning_rate, step / steps)
             model.train()

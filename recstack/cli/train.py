@@ -28,11 +28,15 @@ def train(
     """Train all models on a data set and publish a release."""
     # Threads that wait must not spin: with another process on the cores, that costs minutes.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported
-    from models.data import DataError
-    from models.data.dataset import Dataset
-    from models.export import ExportError
-    from models.training.pipeline import train_release
-    from models.training.settings import Settings
+    try:
+        from models.data import DataError
+        from models.data.dataset import Dataset
+        from models.export import ExportError
+        from models.training.pipeline import train_release
+        from models.training.settings import Settings
+    except ModuleNotFoundError as error:
+        hint = "pip install 'recstack[train]'"
+        raise Failure(f"training needs {error.name}, which is not here", hint) from error
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:<32}"), BarColumn(), TimeElapsedColumn())
@@ -42,6 +46,8 @@ def train(
             folder = train_release(Dataset.open(data), releases, settings, _Steps(progress))
         except (DataError, ExportError, ReleaseError) as error:
             raise Failure(str(error)) from error
+        except OSError as error:
+            raise Failure(f"cannot write {error.filename or releases}: {error.strerror}") from error
     Console().print(_metrics(Manifest.read(folder)))
     typer.echo(f"release {folder.name} in {releases}; current")
 

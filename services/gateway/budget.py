@@ -17,29 +17,35 @@ WEIGHTS: tuple[tuple[str, float], ...] = (
 """The stages in their order; a stage's weight is its part of the time that is left."""
 
 
-FLOW = 2.0
-"""What flows on from earlier stages at most doubles a stage's time: one that hangs then costs a
-request a part of its time, not all that the others saved."""
+MOST = 2.0
+"""A stage may take at most twice its weight's part: one that hangs costs no more than that."""
+
+KEPT = 0.5
+"""At least half of its weight's part is kept for each stage to come."""
 
 
 class Part(NamedTuple):
-    """The most a stage may take: a part of the time left, and a part of the whole."""
+    """What bounds a stage's time.
+
+    Attributes:
+        of_left: its weight over those of the stages from it on.
+        most: the most it may take, of the whole.
+        kept: what is kept for those after it, of the whole.
+    """
 
     of_left: float
-    of_whole: float
+    most: float
+    kept: float
 
 
 def parts(weights: Sequence[tuple[str, float]]) -> dict[str, Part]:
-    """By stage: its weight over those still to come, and FLOW times its weight over all.
-
-    What a stage does not use flows on to those after it; since every stage takes at most its own
-    part of what is left, some is always left for the last.
-    """
+    """The parts by stage; `weights` in the order of the stages."""
     whole = left = sum(weight for _, weight in weights)
     result = {}
     for stage, weight in weights:
-        result[stage] = Part(weight / left, min(FLOW * weight / whole, 1.0))
-        left -= weight
+        after = left - weight
+        result[stage] = Part(weight / left, min(MOST * weight / whole, 1.0), KEPT * after / whole)
+        left = after
     return result
 
 
@@ -61,10 +67,14 @@ class Budget:
         self._parts = parts
 
     def share(self, stage: str) -> float:
-        """Seconds that `stage` may take if it starts now; 0 when the time is over."""
-        part = self._parts[stage]
+        """Seconds that `stage` may take if it starts now; 0 when the time is over.
+
+        Between half and twice its weight's part: what other stages did not use flows on, and a
+        slow stage may borrow from those to come.
+        """
+        part, whole = self._parts[stage], self._seconds
         left = max(self._end - self._clock(), 0.0)
-        return min(left * part.of_left, self._seconds * part.of_whole)
+        return min(max(left * part.of_left, left - whole * part.kept), whole * part.most)
 
 
 def request_seconds(limit: float, caller: float | None, margin: float) -> float:

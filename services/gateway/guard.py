@@ -57,6 +57,7 @@ class Guard(Generic[Q, R]):
         self._breaker = breaker
         self._meter = meter
         self._clock = clock
+        self._unusable = False
 
     async def ask(self, query: Q, timeout: float, fault: Callable[[R], str] = sound) -> Answered[R]:
         """Asks, waiting at most `timeout` seconds; `fault` says what is wrong with a value."""
@@ -87,23 +88,28 @@ class Guard(Generic[Q, R]):
 
     def _settle(self, failure: Failure | None, timeout: float) -> None:
         """Tells the breaker; a stage is not blamed for bad queries nor for too little time."""
-        tripped = self._breaker.tripped
         if failure is None:
             self._breaker.succeeded()
-        elif failure.reason in _NOT_ITS_FAULT:
+        elif failure.reason is Reason.TIMEOUT and timeout < FAIR_SECONDS:
             return
-        elif failure.reason is not Reason.TIMEOUT or timeout >= FAIR_SECONDS:
+        elif failure.reason not in _NOT_ITS_FAULT:
             self._breaker.failed()
-        if self._breaker.tripped is not tripped:
-            self._log_turn(failure)
+        self._log_turn(failure)
 
     def _log_turn(self, failure: Failure | None) -> None:
-        log = get_logger("funnel")
+        """Says once that a stage cannot be used, and once that it can be again."""
         if failure is None:
-            log.info("stage is back", stage=self.name)
-        else:
-            reason, message = failure.reason.value, failure.message
-            log.warning("stage keeps failing", stage=self.name, reason=reason, message=message)
+            if self._unusable and not self._breaker.tripped:
+                self._unusable = False
+                get_logger("funnel").info("stage is back", stage=self.name)
+        elif not self._unusable:
+            lacks_release = failure.reason is Reason.RELEASE_NOT_LOADED
+            self._unusable = self._breaker.tripped or lacks_release
+            if self._unusable:
+                reason, message = failure.reason.value, failure.message
+                get_logger("funnel").warning(
+                    "stage keeps failing", stage=self.name, reason=reason, message=message
+                )
 
 
 def _checked(outcomes: Sequence[Outcome[R]], fault: Callable[[R], str]) -> Outcome[R]:

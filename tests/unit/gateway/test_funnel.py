@@ -216,7 +216,7 @@ async def test_time_is_split(release: GatewayRelease) -> None:
     await ask(world)
     order = ["contexts", "recall", "prerank", "rank", "rerank", "marks"]
     shares = [world[stage].queries[0].remaining for stage in order]
-    assert shares == pytest.approx([7.5 * 3 / 15, 7.5 * 3 / 12, 7.5 * 2 / 9, 3.0, 2.0, 2.0])
+    assert shares == pytest.approx([3.0, 3.0, 2.0, 3.0, 2.0, 2.0])  # twice their parts
 
 
 def test_hard_rules_hold_to_k(release: GatewayRelease) -> None:

@@ -81,9 +81,14 @@ async def test_a_check_that_breaks_is_a_failure_of_the_stage(guarded: Guarded) -
     assert answered.failure.reason is Reason.INTERNAL
 
 
-async def test_it_says_once_that_a_stage_fails_and_is_back(guarded: Guarded) -> None:
+@pytest.mark.parametrize(
+    ("mode", "reason"), [("call_error", "UNAVAILABLE"), ("refuse", "RELEASE_NOT_LOADED")]
+)
+async def test_it_says_once_that_a_stage_fails_and_is_back(
+    guarded: Guarded, mode: str, reason: str
+) -> None:
     with capture_logs() as lines:
-        guarded.stage.mode = "call_error"
+        guarded.stage.mode = mode
         for _ in range(5):
             await guarded.ask()
         guarded.stage.mode = "ok"
@@ -94,4 +99,4 @@ async def test_it_says_once_that_a_stage_fails_and_is_back(guarded: Guarded) -> 
         ("stage keeps failing", "rank"),
         ("stage is back", "rank"),
     ]
-    assert lines[0]["reason"] == "UNAVAILABLE"
+    assert lines[0]["reason"] == reason

@@ -301,8 +301,8 @@ async def test_a_shorter_deadline_of_the_caller_is_the_one(world: World, stub: S
     await stub.Recommend(pb.RecommendRequest(user_id="u"), timeout=30.0)
     await stub.Recommend(pb.RecommendRequest(user_id="u"), timeout=300.0)
     shorter, longer = (query.remaining for query in world["contexts"].queries)
-    assert 0 < shorter <= 30.0 * 3 / 15
-    assert shorter < longer <= 60.0 * 3 / 15
+    assert 0 < shorter < 30.5 * 6 / 15  # gRPC rounds a deadline up on its way
+    assert shorter < longer <= 60.0 * 6 / 15
 
 
 async def test_a_crash_of_the_gateway_shows_nothing(

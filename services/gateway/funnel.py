@@ -19,11 +19,11 @@ from services.domain.stages import (
     Slate,
 )
 from services.gateway import checks, fallback
-from services.gateway.budget import WEIGHTS, Budget, Clock, parts
-from services.gateway.guard import Answered
-from services.gateway.guards import Guards
 from services.gateway.release import GatewayRelease
 from services.gateway.requests import ListRequest
+from services.gateway.resilience.budget import WEIGHTS, Budget, Clock, parts
+from services.gateway.resilience.guard import Answered
+from services.gateway.resilience.guards import Guards
 from services.gateway.trace import Ranking, Step, Trace
 
 NOT_ASKED: Answered[Any] = Answered(None, None, 0.0)

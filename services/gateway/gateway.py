@@ -11,14 +11,14 @@ from services.domain.outcome import Failure, Reason
 from services.domain.stages import Appended, AppendEventsQuery, Similar, SimilarQuery
 from services.gateway import limits
 from services.gateway.answer import Answer, answer, similar_answer
-from services.gateway.budget import Clock, request_seconds
 from services.gateway.errors import NotFoundError, UnavailableError
-from services.gateway.explain import explain
-from services.gateway.explanation import Explanation
+from services.gateway.explain.explanation import Explanation
+from services.gateway.explain.funnel_report import explain
 from services.gateway.funnel import Funnel
-from services.gateway.guard import Answered
-from services.gateway.guards import Guards
 from services.gateway.requests import EventFault, EventInput, RecommendInput, UserEvents
+from services.gateway.resilience.budget import Clock, request_seconds
+from services.gateway.resilience.guard import Answered
+from services.gateway.resilience.guards import Guards
 from services.gateway.stats import Meter, Stats
 
 MARGIN_SECONDS = 0.02  # of a request's time, for the way back

@@ -10,8 +10,8 @@ from prometheus_client import REGISTRY
 from recsys.gateway.v1 import gateway_pb2_grpc
 
 from services.chassis.server import Mount
-from services.gateway.http import make_app
-from services.gateway.http_server import serving
+from services.gateway.http.app import make_app
+from services.gateway.http.server import serving
 from services.gateway.metrics import register
 from services.gateway.pipeline import make_gateway, open_release
 from services.gateway.servicer import NAME, RecommendationServicer

@@ -3,12 +3,12 @@
 import time
 from pathlib import Path
 
-from services.gateway.breaker import BreakerSettings
-from services.gateway.budget import Clock
 from services.gateway.funnel import Funnel, FunnelSettings
 from services.gateway.gateway import Gateway, GatewayConfig
-from services.gateway.guards import guarded
 from services.gateway.release import GatewayRelease
+from services.gateway.resilience.breaker import BreakerSettings
+from services.gateway.resilience.budget import Clock
+from services.gateway.resilience.guards import guarded
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.gateway.stats import Stats

@@ -10,9 +10,9 @@ import grpc
 from services.chassis.channel import open_channel
 from services.domain.protocols import StageClient
 from services.feature_store.client import append_client, context_client, mark_client
-from services.gateway.batching import Batching, BatchLimits
 from services.gateway.metrics import BATCH_QUERIES
-from services.gateway.retry import RetryBudget, Retrying
+from services.gateway.resilience.batching import Batching, BatchLimits
+from services.gateway.resilience.retry import RetryBudget, Retrying
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.prerank.client import prerank_client

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from services.domain.arrays import I64
-from services.gateway.budget import Clock
+from services.gateway.resilience.budget import Clock
 
 COUNTERS = ("requests", "errors", "degraded", "empty", "microseconds")
 FIRST_BOUND = 20e-6

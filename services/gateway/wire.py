@@ -6,7 +6,13 @@ from recsys.gateway.v1 import gateway_pb2 as pb
 
 from services.domain.outcome import Failure, Reason
 from services.gateway.answer import Answer
-from services.gateway.explanation import Explanation, ItemAtStage, ItemReport, StageReport, TopItem
+from services.gateway.explain.explanation import (
+    Explanation,
+    ItemAtStage,
+    ItemReport,
+    StageReport,
+    TopItem,
+)
 from services.gateway.gateway import Recorded
 from services.gateway.requests import EventInput, RecommendInput
 

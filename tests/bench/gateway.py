@@ -33,15 +33,16 @@ from services.domain.stages import (
     Similar,
     Slate,
 )
-from services.gateway import http_json, wire
-from services.gateway.batching import Batching, BatchLimits
+from services.gateway import wire
 from services.gateway.gateway import Gateway
-from services.gateway.http import make_app
-from services.gateway.http_boundary import json_response
+from services.gateway.http import encoding
+from services.gateway.http.app import make_app
+from services.gateway.http.boundary import json_response
 from services.gateway.pipeline import make_gateway, open_release
 from services.gateway.release import GatewayRelease
 from services.gateway.requests import RecommendInput
-from services.gateway.retry import RetryBudget, Retrying
+from services.gateway.resilience.batching import Batching, BatchLimits
+from services.gateway.resilience.retry import RetryBudget, Retrying
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.inference.store import ReleaseStore
@@ -139,7 +140,7 @@ async def main(release: GatewayRelease) -> None:
         wire.recommend_response(answer).SerializeToString()
 
     async def text() -> None:
-        json_response(http_json.recommend_json(answer))
+        json_response(encoding.recommend_json(answer))
 
     app = make_app(plain, CollectorRegistry(), 1)
     transport = httpx.ASGITransport(app)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.chassis.request_id import request_id
 from services.domain.outcome import CallError, Failure, Outcome, Reason
-from services.gateway.batching import Batching, BatchLimits
+from services.gateway.resilience.batching import Batching, BatchLimits
 from tests.unit.gateway.clock import Clock
 
 

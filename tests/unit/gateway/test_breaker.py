@@ -6,7 +6,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from services.gateway.breaker import Breaker, BreakerSettings
+from services.gateway.resilience.breaker import Breaker, BreakerSettings
 from tests.unit.gateway.clock import Clock
 
 SETTINGS = BreakerSettings(

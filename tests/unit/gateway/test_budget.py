@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.budget import KEPT, MOST, WEIGHTS, Budget, parts, request_seconds
+from services.gateway.resilience.budget import KEPT, MOST, WEIGHTS, Budget, parts, request_seconds
 from tests.unit.gateway.clock import Clock
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.domain.stages import Dropped, Recalled, Reranked, RuleNote, Slate
-from services.gateway.explanation import Explanation, ItemReport
+from services.gateway.explain.explanation import Explanation, ItemReport
 from services.gateway.release import GatewayRelease
 from services.gateway.requests import RecommendInput
 from tests.unit.gateway.world import BLOCKED, IDS, World, make_world, recall

@@ -4,8 +4,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.domain.outcome import Outcome, Reason
-from services.gateway.breaker import Breaker, BreakerSettings
-from services.gateway.guard import FAIR_SECONDS, Guard
+from services.gateway.resilience.breaker import Breaker, BreakerSettings
+from services.gateway.resilience.guard import FAIR_SECONDS, Guard
 from services.gateway.stats import Stats
 from tests.unit.gateway.clock import Clock
 from tests.unit.gateway.world import Scripted

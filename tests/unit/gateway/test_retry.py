@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from services.domain.outcome import CallError, Failure, Outcome, Reason
-from services.gateway.retry import RetryBudget, Retrying
+from services.gateway.resilience.retry import RetryBudget, Retrying
 
 
 class Flaky:

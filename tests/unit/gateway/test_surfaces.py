@@ -17,8 +17,8 @@ from services.chassis.channel import open_channel
 from services.chassis.server import started
 from services.chassis.settings import ServerSettings
 from services.gateway.client import gateway_stub
-from services.gateway.http import make_app
-from services.gateway.http_boundary import MAX_BODY_BYTES
+from services.gateway.http.app import make_app
+from services.gateway.http.boundary import MAX_BODY_BYTES
 from services.gateway.metrics import register
 from services.gateway.servicer import NAME, RecommendationServicer
 from tests.unit.gateway.world import IDS, World

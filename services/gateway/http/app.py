@@ -9,11 +9,10 @@ from starlette.exceptions import HTTPException
 
 from services.chassis.request_id import request_id
 from services.domain.events import EventType
-from services.gateway import http_json
-from services.gateway import http_models as models
 from services.gateway.gateway import Gateway
-from services.gateway.http_boundary import BoundaryRoute, json_response, unknown_route
-from services.gateway.http_query import ExplainQuery, ListQuery, SimilarQuery
+from services.gateway.http import encoding, models
+from services.gateway.http.boundary import BoundaryRoute, json_response, unknown_route
+from services.gateway.http.query import ExplainQuery, ListQuery, SimilarQuery
 from services.gateway.requests import EventInput
 from services.gateway.stats_report import report
 
@@ -47,7 +46,7 @@ def _lists(gateway: Gateway) -> APIRouter:
     async def recommend(user_id: UserId, query: Annotated[ListQuery, Query()]) -> Response:
         """A personal list. Always answers in time; what was skipped is in `degraded`."""
         answer = await gateway.recommend(query.given(user_id=user_id), request_id.get())
-        return json_response(http_json.recommend_json(answer))
+        return json_response(encoding.recommend_json(answer))
 
     @router.get(
         "/v1/sessions/{session_id:path}/recommendations", **_answers(models.RecommendResponse)
@@ -57,7 +56,7 @@ def _lists(gateway: Gateway) -> APIRouter:
     ) -> Response:
         """A list for an anonymous visitor."""
         answer = await gateway.recommend(query.given(session_id=session_id), request_id.get())
-        return json_response(http_json.recommend_json(answer))
+        return json_response(encoding.recommend_json(answer))
 
     @router.get("/v1/users/{user_id:path}/explain", **_answers(models.ExplainResponse))
     async def explain(user_id: UserId, query: Annotated[ExplainQuery, Query()]) -> Response:
@@ -65,7 +64,7 @@ def _lists(gateway: Gateway) -> APIRouter:
         explanation = await gateway.explain(
             query.given(user_id=user_id), query.item, request_id.get()
         )
-        return json_response(http_json.explain_json(explanation))
+        return json_response(encoding.explain_json(explanation))
 
     return router
 
@@ -79,13 +78,13 @@ def _items_and_events(gateway: Gateway) -> APIRouter:
     async def similar(item_id: ItemId, query: Annotated[SimilarQuery, Query()]) -> Response:
         """Items like an item, closest first."""
         answer = await gateway.similar(item_id, query.k, request_id.get())
-        return json_response(http_json.similar_json(answer))
+        return json_response(encoding.similar_json(answer))
 
     @router.post("/v1/events", tags=["events"], **_answers(models.RecordEventsResponse))
     async def record(body: models.RecordEventsRequest) -> Response:
         """What users did; when this is answered, the next request has it in the history."""
         recorded = await gateway.record([_event(event) for event in body.events])
-        return json_response(http_json.record_json(recorded))
+        return json_response(encoding.record_json(recorded))
 
     return router
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from services.domain.arrays import F32, I32
 from services.domain.stages import ChannelReport
 from services.gateway.answer import Answer
-from services.gateway.explain_item import item_report
-from services.gateway.explanation import Explanation, StageReport, TopItem
+from services.gateway.explain.explanation import Explanation, StageReport, TopItem
+from services.gateway.explain.item_report import item_report
 from services.gateway.fallback import recall_order
 from services.gateway.release import GatewayRelease
 from services.gateway.trace import Step, Trace

@@ -21,9 +21,9 @@ from services.domain.stages import (
     Similar,
     SimilarQuery,
 )
-from services.gateway.breaker import Breaker, BreakerSettings
-from services.gateway.budget import Clock
-from services.gateway.guard import Guard
+from services.gateway.resilience.breaker import Breaker, BreakerSettings
+from services.gateway.resilience.budget import Clock
+from services.gateway.resilience.guard import Guard
 from services.gateway.stages import Stages
 from services.gateway.stats import Stats
 

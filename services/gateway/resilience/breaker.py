@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.gateway.budget import Clock
+from services.gateway.resilience.budget import Clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.domain.outcome import Failure
 from services.gateway.answer import Answer, AnsweredItem
-from services.gateway.explanation import Explanation, StageReport
+from services.gateway.explain.explanation import Explanation, StageReport
 from services.gateway.gateway import Recorded
 
 Json = dict[str, Any]

@@ -11,7 +11,7 @@ from services.chassis.log import get_logger
 from services.chassis.request_id import MAX_LENGTH, request_id
 from services.domain.outcome import CallError, Failure, Outcome, Reason
 from services.domain.protocols import StageClient
-from services.gateway.budget import Clock
+from services.gateway.resilience.budget import Clock
 
 Q = TypeVar("Q")
 R = TypeVar("R")

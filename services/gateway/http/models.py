@@ -1,6 +1,6 @@
 """The JSON messages, for OpenAPI and for reading bodies; names equal the proto fields.
 
-Answers are not built from these: `http_json` builds them as plain data.
+Answers are not built from these: `encoding` builds them as plain data.
 """
 
 from pydantic import BaseModel, ConfigDict, Field

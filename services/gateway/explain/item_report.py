@@ -7,7 +7,7 @@ from services.domain.candidates import best_first
 from services.domain.hard_rules import allowed
 from services.domain.ids import item_keys
 from services.domain.stages import Dropped
-from services.gateway.explanation import ItemAtStage, ItemReport
+from services.gateway.explain.explanation import ItemAtStage, ItemReport
 from services.gateway.release import GatewayRelease
 from services.gateway.trace import Step, Trace
 

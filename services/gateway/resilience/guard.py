@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 from services.chassis.log import get_logger
 from services.domain.outcome import CallError, Failure, Outcome, Reason
 from services.domain.protocols import StageClient
-from services.gateway.breaker import Breaker
-from services.gateway.budget import Clock
+from services.gateway.resilience.breaker import Breaker
+from services.gateway.resilience.budget import Clock
 from services.gateway.stats import Meter
 
 Q = TypeVar("Q")

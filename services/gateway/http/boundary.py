@@ -13,7 +13,7 @@ from services.chassis.errors import InvalidArgumentError
 from services.chassis.log import get_logger
 from services.chassis.request_id import accept, request_id
 from services.gateway.errors import NotFoundError, UnavailableError
-from services.gateway.http_json import Json, error_json
+from services.gateway.http.encoding import Json, error_json
 
 HEADER = "x-request-id"
 MAX_BODY_BYTES = 4 * 1024 * 1024

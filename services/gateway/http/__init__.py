@@ -1,0 +1,1 @@
+"""The public calls as JSON over HTTP."""

@@ -15,12 +15,14 @@ from services.domain.arrays import F32, I32, I64
 from services.domain.candidates import Candidates, best_first
 from services.domain.context import RequestContext, UserContext
 from services.domain.outcome import Outcome
-from services.domain.stages import PrerankQuery, RankQuery, Recalled, RecallQuery
+from services.domain.stages import PrerankQuery, RankQuery, Recalled, RecallQuery, RerankQuery
 from services.prerank.pipeline import PrerankModel, open_prerank
 from services.rank.pipeline import RankModel, open_rank
 from services.recall.model import RecallModel
 from services.recall.pipeline import open_recall
 from services.recall.settings import RecallSettings
+from services.rerank.pipeline import RerankModel, open_rerank
+from services.rerank.settings import RerankSettings
 
 T = TypeVar("T")
 
@@ -38,8 +40,10 @@ class Funnel:
     recall: RecallModel
     prerank: PrerankModel
     rank: RankModel
+    rerank: RerankModel
     limit: int = 600
     prerank_limit: int = 200
+    k: int = 20
 
     @staticmethod
     def open(folder: Path, prerank_limit: int = 200) -> "Funnel":
@@ -52,6 +56,7 @@ class Funnel:
             open_recall(folder, settings),
             open_prerank(folder),
             open_rank(folder),
+            open_rerank(folder, RerankSettings()),
             prerank_limit=prerank_limit,
         )
 
@@ -63,7 +68,7 @@ class Funnel:
         request = RequestContext(now=0)
         recalled = await self._recalled(contexts, request)
         kept = await self._kept(contexts, request, recalled)
-        ranked = await self._ranked(contexts, request, kept)
+        ranked, scores = await self._ranked(contexts, request, kept)
         lists: dict[str, list[I32]] = {
             name: [_of_channel(one.candidates, channel) for one in recalled]
             for channel, name in enumerate(self.channels)
@@ -71,6 +76,7 @@ class Funnel:
         lists["recall"] = [one.candidates.rows for one in recalled]
         lists["prerank"] = [one.rows for one in kept]
         lists["rank"] = [one.rows for one in ranked]
+        lists["rerank"] = await self._reranked(request, ranked, scores)
         return {
             name: [_place(rows, target) for rows, target in zip(found, targets, strict=True)]
             for name, found in lists.items()
@@ -97,15 +103,26 @@ class Funnel:
 
     async def _ranked(
         self, contexts: list[UserContext], request: RequestContext, kept: list[Candidates]
-    ) -> list[Candidates]:
+    ) -> tuple[list[Candidates], list[F32]]:
         queries = [
             RankQuery(self.release, context, request, one, PATIENCE)
             for context, one in zip(contexts, kept, strict=True)
         ]
         scores = [_value(outcome).blended for outcome in await self.rank.run(queries)]
-        return [
-            one.take(best_first(score, len(one))) for one, score in zip(kept, scores, strict=True)
+        orders = [best_first(score, len(score)) for score in scores]
+        return (
+            [one.take(order) for one, order in zip(kept, orders, strict=True)],
+            [score[order] for score, order in zip(scores, orders, strict=True)],
+        )
+
+    async def _reranked(
+        self, request: RequestContext, ranked: list[Candidates], scores: list[F32]
+    ) -> list[I32]:
+        queries = [
+            RerankQuery(self.release, request, one.rows, score, self.k, PATIENCE)
+            for one, score in zip(ranked, scores, strict=True)
         ]
+        return [_value(outcome).slate.rows for outcome in await self.rerank.run(queries)]
 
 
 def _of_channel(candidates: Candidates, channel: int) -> I32:
@@ -118,7 +135,7 @@ def _of_channel(candidates: Candidates, channel: int) -> I32:
 async def evaluate(funnel: Funnel, log: Log, queries: Queries) -> dict[str, float]:
     """Metrics over the queries: `<stage>.<metric>`, and half of a 95 % interval as `<..>.ci95`.
 
-    Stages are the channels alone, the merged candidates, the list after prerank and after rank.
+    Stages are the channels alone, the merged candidates, and the lists after prerank, rank, rerank.
     An item a user had before is not among the candidates; the whole rest of the catalog is.
     """
     places: dict[str, list[int]] = {}

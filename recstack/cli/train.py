@@ -70,7 +70,9 @@ def _metrics(manifest: Manifest) -> Table:
     for name in ("stage", *names):
         table.add_column(name, justify="left" if name == "stage" else "right")
     stages = dict.fromkeys(name.partition(".")[0] for name in manifest.metrics)
-    for stage in sorted(stages, key=[*manifest.channels, "recall", "prerank", "rank"].index):
+    for stage in sorted(
+        stages, key=[*manifest.channels, "recall", "prerank", "rank", "rerank"].index
+    ):
         table.add_row(stage, *(_cell(manifest, f"{stage}.{name}") for name in names))
     return table
 

@@ -35,6 +35,7 @@ class Plan:
         workers: 0: a process a stage; n: n processes that each hold all stages.
         release: what every stage serves.
         redis_url: the feature store's Redis.
+        rules: the operator's rules file, for rerank and for the gateway when rerank is down.
     """
 
     workspace: Workspace
@@ -43,6 +44,7 @@ class Plan:
     workers: int = 0
     release: str = ""
     redis_url: str = ""
+    rules: str = ""
 
     def port(self, base: int) -> int:
         return base + self.workspace.port_offset
@@ -72,10 +74,8 @@ class Plan:
         return [[self._stage(name) for name in STAGES], [self._gateway()]]
 
     def _stage(self, name: str) -> Child:
-        environment = {**self._common(), "PORT": str(self.port(STAGES[name]))}
+        environment = {**self._settings(name), "PORT": str(self.port(STAGES[name]))}
         environment["METRICS_PORT"] = str(self.port(STAGES[name] + METRICS))
-        if name == "feature_store":
-            environment["REDIS_URL"] = self.redis_url
         return self._child(
             name,
             f"services.{name}",
@@ -95,8 +95,7 @@ class Plan:
         serving = {**self._serving(self.port(GATEWAY_PORT + METRICS + number)), "REUSE_PORT": "1"}
         environment = _prefixed(GATEWAY, serving)
         for name in STAGES:
-            environment.update(_prefixed(name, self._common()))
-        environment.update(_prefixed("feature_store", {"REDIS_URL": self.redis_url}))
+            environment.update(_prefixed(name, self._settings(name)))
         return self._child(
             f"worker-{number}",
             "recstack.standalone",
@@ -106,14 +105,20 @@ class Plan:
 
     def _serving(self, metrics_port: int) -> dict[str, str]:
         return {
-            **self._common(),
+            **self._settings(GATEWAY),
             "PORT": str(self.port(GATEWAY_PORT)),
             "HTTP_PORT": str(self.port(HTTP_PORT)),
             "METRICS_PORT": str(metrics_port),
         }
 
-    def _common(self) -> dict[str, str]:
-        return {"HOST": self.host, "RELEASES": self.releases, "RELEASE": self.release}
+    def _settings(self, name: str) -> dict[str, str]:
+        """What a service is told wherever it runs."""
+        settings = {"HOST": self.host, "RELEASES": self.releases, "RELEASE": self.release}
+        if name == "feature_store":
+            settings["REDIS_URL"] = self.redis_url
+        if self.rules and name in (GATEWAY, "rerank"):
+            settings["RULES_FILE"] = self.rules
+        return settings
 
     def _child(self, name: str, module: str, environment: Mapping[str, str], probe: Probe) -> Child:
         return Child(

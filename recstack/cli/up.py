@@ -28,6 +28,9 @@ def up(
     workers: Annotated[int, typer.Option(min=1, max=64, help=WORKERS_HELP)] = 1,
     port_offset: Annotated[int, typer.Option(min=0, help="Added to every port.")] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    rules: Annotated[
+        Path | None, typer.Option(help="YAML file of rules for final lists.", exists=True)
+    ] = None,
     var: Annotated[Path, typer.Option(help="Folder for Redis, logs and locks.")] = Path("var"),
 ) -> None:
     """Start everything on this machine; Ctrl-C ends it.
@@ -51,7 +54,12 @@ def up(
         check_ports(plan)
         redis = local_redis(workspace, os.environ.get(URL_VARIABLE, ""))
         prepared = prepare(releases, release, data, say)
-        plan = replace(plan, release=prepared.release.id, redis_url=redis.url)
+        plan = replace(
+            plan,
+            release=prepared.release.id,
+            redis_url=redis.url,
+            rules=str(rules.resolve()) if rules else "",
+        )
         asyncio.run(serve(plan, redis, prepared.data, say))
 
 

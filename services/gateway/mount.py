@@ -13,7 +13,7 @@ from services.chassis.server import Mount
 from services.gateway.http.app import make_app
 from services.gateway.http.server import serving
 from services.gateway.metrics import register
-from services.gateway.pipeline import make_gateway, open_release
+from services.gateway.pipeline import make_gateway, open_release, warm_up
 from services.gateway.servicer import NAME, RecommendationServicer
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
@@ -33,7 +33,9 @@ def mounted(settings: GatewaySettings, open_stages: OpenStages, own_port: int = 
         (release_id,) = slots.ids()
         release = slots.get(release_id)
         assert release is not None
-        gateway = make_gateway(release, await open_stages(settings, stack), settings)
+        stages = await open_stages(settings, stack)
+        await warm_up(make_gateway(release, stages, settings))
+        gateway = make_gateway(release, stages, settings)
         collector = register(REGISTRY, gateway.stats)
         stack.callback(REGISTRY.unregister, collector)
         gateway_pb2_grpc.add_RecommendationServiceServicer_to_server(  # type: ignore[no-untyped-call]

@@ -6,6 +6,7 @@ from pathlib import Path
 from services.gateway.funnel import Funnel, FunnelSettings
 from services.gateway.gateway import Gateway, GatewayConfig
 from services.gateway.release import GatewayRelease
+from services.gateway.requests import RecommendInput
 from services.gateway.resilience.breaker import BreakerSettings
 from services.gateway.resilience.budget import Clock
 from services.gateway.resilience.guards import guarded
@@ -37,3 +38,19 @@ def make_gateway(
     funnel = Funnel(release, guards, sizes, clock)
     config = GatewayConfig(settings.deadline_seconds, clock, time.time)
     return Gateway(funnel, guards, stats, config)
+
+
+WARM_UP_TRIES = 5  # a stage that is away is no reason to wait for longer
+
+
+async def warm_up(gateway: Gateway) -> None:
+    """Asks until an answer is whole, so that no client pays for opening connections.
+
+    Shows nothing to anyone: an explanation marks no item. Use a gateway of its own, whose counts
+    and breakers nobody reads.
+    """
+    visitor = RecommendInput(session_id="warm-up")
+    for _ in range(WARM_UP_TRIES):
+        explanation = await gateway.explain(visitor, "", "warm-up")
+        if not explanation.answer.degraded:
+            return

@@ -13,6 +13,8 @@ import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from services.chassis.channel import open_channel
+
 LEASH = str(Path(__file__).with_name("leash.py"))
 PROBE_SECONDS = 2.0
 QUIET = {"GRPC_VERBOSITY": "ERROR"}  # its C core logs every lost connection, and not as JSON
@@ -97,7 +99,7 @@ def grpc_probe(address: str) -> Probe:
     """A probe by gRPC health: the service says SERVING."""
 
     async def probe() -> bool:
-        async with grpc.aio.insecure_channel(address) as channel:
+        async with open_channel(address) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             try:
                 answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=PROBE_SECONDS)
@@ -112,7 +114,7 @@ def http_probe(url: str) -> Probe:
     """A probe by HTTP: the URL is answered with success."""
 
     async def probe() -> bool:
-        async with httpx.AsyncClient(timeout=PROBE_SECONDS) as client:
+        async with httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False) as client:
             try:
                 return (await client.get(url)).is_success
             except httpx.HTTPError:

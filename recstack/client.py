@@ -9,6 +9,7 @@ from recsys.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 
 from recstack import wire
 from recstack.results import Event, Explanation, Recommendations, Recorded, SimilarItems
+from services.chassis.channel import OPTIONS
 
 DEFAULT_ADDRESS = "127.0.0.1:50050"
 DEFAULT_TIMEOUT = 1.0
@@ -62,7 +63,7 @@ class Client:
 
     def __init__(self, address: str = DEFAULT_ADDRESS, timeout: float = DEFAULT_TIMEOUT) -> None:
         self._timeout = timeout
-        self._channel = grpc.insecure_channel(address)
+        self._channel = grpc.insecure_channel(address, options=OPTIONS)
         self._stub = gateway_pb2_grpc.RecommendationServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     def recommend(self, user_id: str = "", k: int = 20, **options: Any) -> Recommendations:
@@ -121,7 +122,7 @@ class AsyncClient:
 
     def __init__(self, address: str = DEFAULT_ADDRESS, timeout: float = DEFAULT_TIMEOUT) -> None:
         self._timeout = timeout
-        self._channel = grpc.aio.insecure_channel(address)
+        self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
         self._stub = gateway_pb2_grpc.RecommendationServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     async def recommend(self, user_id: str = "", k: int = 20, **options: Any) -> Recommendations:

@@ -9,7 +9,8 @@ import redis.asyncio
 
 from recstack.child import Child
 from recstack.processes import REDIS_PORT
-from recstack.redis_server import RedisServer, find_server, occupant
+from recstack.redis_server import command, occupant
+from recstack.redis_server import url as url_at
 from recstack.workspace import Workspace
 from services.chassis.errors import StartupError
 
@@ -28,28 +29,29 @@ def local_redis(workspace: Workspace, url: str = "") -> LocalRedis:
     """The Redis at `url`; with none, a server in the workspace, one left over there included.
 
     Raises:
-        StartupError: no server program on this machine, or the port is taken by another one.
+        StartupError: no server program on this machine, the port is taken by another one, or the
+            workspace cannot be written to.
     """
     if url:
         return LocalRedis(url)
     port = REDIS_PORT + workspace.port_offset
     folder = workspace.redis
-    server = RedisServer(folder, port, find_server())
+    url = url_at(port)
     if program := occupant(port):
-        if _folder_of(server.url) != str(folder.resolve()):
+        if _folder_of(url) != str(folder.resolve()):
             raise StartupError(
                 f"port {port}, where the stack's own Redis goes, is taken by {program}",
-                f"stop it, or use it: {URL_VARIABLE}={server.url} recstack up",
+                f"stop it, or use it: {URL_VARIABLE}={url} recstack up",
             )
-        return LocalRedis(server.url)
+        return LocalRedis(url)
     child = Child(
         name="redis",
-        command=tuple(server.command()),
+        command=command(folder, port),
         log=workspace.logs / "redis.log",
-        probe=lambda: _answers(server.url),
+        probe=lambda: _answers(url),
         orphan_signal=signal.SIGTERM,  # it syncs its file, then ends
     )
-    return LocalRedis(server.url, child)
+    return LocalRedis(url, child)
 
 
 def _folder_of(url: str) -> str:

@@ -1,6 +1,7 @@
 """Who holds a TCP port of this machine."""
 
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Iterable, Iterator
@@ -10,7 +11,11 @@ _LISTEN = "0A"  # state of a listening socket in /proc/net/tcp
 
 
 def taken(host: str, ports: Iterable[int]) -> list[int]:
-    """Those of the ports that cannot be listened on now."""
+    """Those of the ports that somebody listens on.
+
+    Raises:
+        OSError: they cannot be had for another reason, such as a host that is not this machine's.
+    """
     return [port for port in ports if not _free(host, port)]
 
 
@@ -19,8 +24,10 @@ def _free(host: str, port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
         return True
 
 

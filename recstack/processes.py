@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from recstack.child import Child, Probe, grpc_probe, http_probe
 from recstack.workspace import Workspace
+from services.chassis.address import joined
 
 METRICS = 1000  # a metrics port is this much above the gRPC port
 
@@ -50,8 +51,7 @@ class Plan:
         return base + self.workspace.port_offset
 
     def address(self, base: int) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port(base)}"
+        return joined(self.host, self.port(base))
 
     def ports(self) -> list[int]:
         """Every port that the services listen on."""

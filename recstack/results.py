@@ -67,25 +67,27 @@ class SimilarItems:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a user did with an item.
+    """What a user, or an anonymous visitor, did with an item; give user_id or session_id.
 
     Attributes:
-        user_id: user or session id.
+        user_id: the user.
         item_id: the item.
         type: what was done.
-        event_id: idempotency key: the same id of the same user counts once.
+        event_id: idempotency key: the same id of the same user or session counts once.
         time: unix seconds; 0: now.
         value: seconds for "dwell", otherwise a strength such as a rating; 0: none.
         request_id: of the list the item was in; empty: not from a list.
+        session_id: the anonymous visitor's session.
     """
 
-    user_id: str
-    item_id: str
+    user_id: str = ""
+    item_id: str = ""
     type: EventType = "click"
     event_id: str = field(default_factory=lambda: uuid4().hex)
     time: int = 0
     value: float = 0.0
     request_id: str = ""
+    session_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

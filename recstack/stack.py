@@ -22,11 +22,17 @@ MAX_PORT = 65535
 
 
 def check_ports(plan: Plan) -> None:
-    """Raises StartupError when a port of the plan is taken, naming who holds it."""
+    """Raises StartupError when a port cannot be listened on, naming who holds it, if anybody."""
     wanted = plan.ports()
     if max(wanted) > MAX_PORT:
         raise StartupError(f"port {max(wanted)} does not exist", "use a lower --port-offset")
-    taken = ports.taken(plan.host, wanted)
+    try:
+        taken = ports.taken(plan.host, wanted)
+    except OSError as error:
+        raise StartupError(
+            f"cannot listen on {plan.host}: {error.strerror}",
+            "give an address of this machine with --host",
+        ) from None
     if taken:
         who = ports.holder(taken[0])
         raise StartupError(

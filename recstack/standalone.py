@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
+from services.chassis.errors import StartupError
 from services.chassis.server import run
+from services.chassis.settings import from_environment, problems
 from services.feature_store.imports import Imports
 from services.feature_store.pipeline import open_feature_store
 from services.feature_store.settings import FeatureStoreSettings
@@ -35,11 +37,13 @@ async def in_process(_gateway: GatewaySettings, stack: AsyncExitStack) -> Stages
     Raises:
         StartupError: the release is not there or refused, or the Redis address is wrong.
     """
-    store = await stack.enter_async_context(open_feature_store(FeatureStoreSettings()))
-    recall_settings, rerank_settings = RecallSettings(), RerankSettings()
+    store_settings = from_environment(FeatureStoreSettings)
+    store = await stack.enter_async_context(open_feature_store(store_settings))
+    recall_settings = from_environment(RecallSettings)
+    rerank_settings = from_environment(RerankSettings)
     recall = await load_slots(recall_settings, partial(open_recall, settings=recall_settings))
-    prerank = await load_slots(PrerankSettings(), open_prerank)
-    rank = await load_slots(RankSettings(), open_rank)
+    prerank = await load_slots(from_environment(PrerankSettings), open_prerank)
+    rank = await load_slots(from_environment(RankSettings), open_rank)
     rerank = await load_slots(rerank_settings, partial(open_rerank, settings=rerank_settings))
     return Stages(
         contexts=store.contexts,
@@ -58,16 +62,19 @@ async def user_imports(redis_url: str) -> AsyncIterator[Imports]:
     """Where whole users are loaded into the Redis at the URL.
 
     Raises:
-        StartupError: the address cannot be read.
+        StartupError: the address, or another setting of the feature store, is wrong.
     """
-    settings = FeatureStoreSettings(redis_url=SecretStr(redis_url))
+    try:
+        settings = FeatureStoreSettings(redis_url=SecretStr(redis_url))
+    except ValidationError as error:
+        raise StartupError(problems(FeatureStoreSettings, error)) from None
     async with open_feature_store(settings) as store:
         yield store.imports
 
 
 def main() -> int:
     """Runs one worker until SIGTERM; its metrics port serves the whole HTTP API, for it alone."""
-    settings = GatewaySettings()
+    settings = from_environment(GatewaySettings)
     shared = settings.model_copy(update={"metrics_port": 0})
     return run("gateway", shared, mounted(shared, in_process, own_port=settings.metrics_port))
 

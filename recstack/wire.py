@@ -49,6 +49,7 @@ def _event(event: results.Event) -> gateway_pb2.UserEvent:
         time=event.time,
         value=event.value,
         request_id=event.request_id,
+        session_id=event.session_id,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from services.chassis.errors import StartupError
 
@@ -40,12 +41,9 @@ class Workspace:
         """Holds the workspace for this process; the kernel frees it however the process ends.
 
         Raises:
-            StartupError: another stack has it, with its process id.
+            StartupError: another stack has it, with its process id; or it cannot be written to.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        path = self.root / f"up{self.port_offset or ''}.lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        with os.fdopen(descriptor, "r+") as file:
+        with self._lock_file() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -54,9 +52,11 @@ class Workspace:
                     f"a stack is running here already (process {pid})",
                     f"stop it with Ctrl-C or `kill {pid}`, or start another with --port-offset 100",
                 ) from None
-            file.truncate()
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+            try:
+                written = os.write(file.fileno(), f"{os.getpid()}\n".encode())
+                os.ftruncate(file.fileno(), written)  # what a longer id left over
+            except OSError as error:
+                raise self._unwritable(error) from None
             try:
                 yield
             finally:
@@ -72,6 +72,20 @@ class Workspace:
             return dict(json.loads(self._running.read_text()))
         except (FileNotFoundError, ValueError):
             return {}
+
+    def _lock_file(self) -> TextIO:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            path = self.root / f"up{self.port_offset or ''}.lock"
+            return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+")
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> StartupError:
+        return StartupError(
+            f"cannot write to {self.root}: {error.strerror}",
+            "make room or give the right to write there, or name another folder with --var",
+        )
 
     @property
     def _running(self) -> Path:

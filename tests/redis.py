@@ -4,45 +4,109 @@ A suite asks for the fixture `redis_server` (one server a test process) or, when
 server on purpose, for `own_redis` (one server a test).
 """
 
+import socket
+import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from recstack.redis_server import RedisServer, find_server, free_port
-from services.chassis.errors import StartupError
+from recstack import redis_server as product
+
+START_SECONDS = 30.0
+
+
+class RedisServer:
+    """A server as `recstack up` runs it, which a test may freeze, kill and start again."""
+
+    def __init__(self, folder: Path, port: int, password: str = "") -> None:
+        self.folder = folder
+        self.port = port
+        self.url = product.url(port)
+        self._password = password
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+        options = ["--requirepass", self._password] if self._password else []
+        self._process = subprocess.Popen(
+            [*product.command(self.folder, self.port), *options], stdout=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            assert self._process.poll() is None, "Redis ended at start"
+            assert time.monotonic() < deadline, "Redis does not answer"
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Lets it end in order."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait()
+
+    def kill(self) -> None:
+        """Ends it as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _answers(self) -> bool:
+        """Whether it is this server that answers, not one that took the port meanwhile."""
+        password, retry = self._password or None, Retry(NoBackoff(), 0)
+        try:
+            with redis.Redis(port=self.port, password=password, retry=retry) as client:
+                return bool(client.info("server")["process_id"] == self.pid)
+        except (redis.RedisError, OSError):
+            return False
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((product.HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(folder: Path, port: int = 0, password: str = "") -> Iterator[RedisServer]:
+    """A server, killed when the context ends: the data is not needed afterwards.
+
+    `port`: 0 takes a free one, and another when another process was faster.
+    """
+    for attempts_left in (2, 1, 0):
+        server = RedisServer(folder, port or free_port(), password)
+        try:
+            server.start()
+            break
+        except AssertionError:
+            server.kill()
+            if port or not attempts_left:
+                raise
+    try:
+        yield server
+    finally:
+        server.kill()
 
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A server shared by the tests of this process; each test uses users of its own."""
-    yield from running_redis(tmp_path_factory.mktemp("redis"))
+    with running(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A server that the test may freeze, kill and start again."""
-    yield from running_redis(tmp_path / "redis")
-
-
-def _started(folder: Path, password: str) -> RedisServer:
-    """Another test process may take the free port first: then with another one."""
-    for attempts_left in (2, 1, 0):
-        server = RedisServer(folder, free_port(), find_server(), password)
-        try:
-            server.start()
-        except StartupError:
-            if not attempts_left:
-                raise
-        else:
-            return server
-    raise AssertionError("unreachable")
-
-
-def running_redis(folder: Path, password: str = "") -> Iterator[RedisServer]:
-    """Starts a server, yields it, kills it: the data is not needed afterwards."""
-    server = _started(folder, password)
-    try:
+    with running(tmp_path / "redis") as server:
         yield server
-    finally:
-        server.kill()

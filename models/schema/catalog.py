@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from models.schema import layout
+from models.schema.arrays import mapped
 from models.schema.strings import StringColumn
 from services.domain.arrays import I32, U64, Bools
 
@@ -20,12 +21,12 @@ class Catalog:
 
     def __init__(self, folder: Path, categories: Sequence[str]) -> None:
         """Opens the catalog of the release in `folder`; `categories` come from its schema."""
-        self.keys: U64 = np.load(folder / layout.CATALOG_KEYS, mmap_mode="r")
+        self.keys: U64 = mapped(folder / layout.CATALOG_KEYS)
         self.ids = StringColumn.open(folder / layout.CATALOG_IDS)
         self.titles = StringColumn.open(folder / layout.CATALOG_TITLES)
         self._category_names = tuple(categories)
-        self._offsets = np.load(folder / layout.CATALOG_CATEGORY_OFFSETS, mmap_mode="r")
-        self._codes = np.load(folder / layout.CATALOG_CATEGORY_CODES, mmap_mode="r")
+        self._offsets = mapped(folder / layout.CATALOG_CATEGORY_OFFSETS)
+        self._codes = mapped(folder / layout.CATALOG_CATEGORY_CODES)
         self._order = np.argsort(self.keys, kind="stable")
         self._sorted = np.asarray(self.keys[self._order])
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from models.schema import layout
+from models.schema.arrays import mapped
 from services.domain.arrays import F32, I32, I64
 from services.domain.candidates import best_first
 
@@ -24,8 +25,8 @@ class ItemCf:
     def open(folder: Path, recency: float) -> "ItemCf":
         """Maps the tables of the release in `folder`; `recency` is item_cf_recency."""
         return ItemCf(
-            np.load(folder / layout.ITEM_CF_ROWS, mmap_mode="r"),
-            np.load(folder / layout.ITEM_CF_SCORES, mmap_mode="r"),
+            mapped(folder / layout.ITEM_CF_ROWS),
+            mapped(folder / layout.ITEM_CF_SCORES),
             recency,
         )
 

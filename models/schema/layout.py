@@ -10,7 +10,7 @@ CATALOG_IDS = "catalog/ids"  # StringColumn [n]
 CATALOG_TITLES = "catalog/titles"  # StringColumn [n]
 CATALOG_CATEGORY_OFFSETS = "catalog/category_offsets.npy"  # int64 [n + 1]
 CATALOG_CATEGORY_CODES = "catalog/category_codes.npy"  # int32: codes into the schema's categories
-CATALOG_FEATURES = "catalog/features.npy"  # float32 [n, f]: content features of the schema
+CATALOG_FEATURES = "catalog/features.npy"  # float32 [n, f]: content; no service reads it yet
 
 USER_TOWER = "recall/user_tower.onnx"
 USER_TOWER_ITEMS = "recall/history_items.npy"  # float32 [n, e]: items as the user tower reads them

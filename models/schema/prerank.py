@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from models.schema import layout
+from models.schema.arrays import mapped
 from models.schema.manifest import Manifest
 from models.schema.recall_features import owners, recall_features, rows_of
 from models.schema.user_tower import Feed
@@ -34,8 +35,8 @@ class PrerankEncoder:
         if channel_count is None:
             channel_count = len(Manifest.read(folder).channels)
         return PrerankEncoder(
-            np.load(folder / layout.VECTORS, mmap_mode="r"),
-            np.load(folder / layout.PRERANK_ITEMS, mmap_mode="r"),
+            mapped(folder / layout.VECTORS),
+            mapped(folder / layout.PRERANK_ITEMS),
             channel_count,
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from models.schema import layout
+from models.schema.arrays import mapped
 from models.schema.manifest import Manifest
 from models.schema.parameters import Parameters
 from models.schema.recall_features import owners, recall_features, rows_of
@@ -36,7 +37,7 @@ class RankEncoder:
         """Opens what the release in `folder` needs; the manifest tells the channels."""
         if channel_count is None:
             channel_count = len(Manifest.read(folder).channels)
-        items = np.load(folder / layout.RANK_ITEMS, mmap_mode="r")
+        items = mapped(folder / layout.RANK_ITEMS)
         return RankEncoder(UserEncoder.open(folder), items, channel_count)
 
     def feed(self, queries: Sequence[RankQuery]) -> Feed:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.schema.arrays import mapped
 from services.domain.arrays import I64
 
 
@@ -27,10 +28,10 @@ class StringColumn:
     @staticmethod
     def open(base: Path) -> "StringColumn":
         """Maps both files; FileNotFoundError when one is missing."""
-        offsets = np.load(f"{base}.offsets.npy", mmap_mode="r")
+        offsets = mapped(Path(f"{base}.offsets.npy"))
         path = Path(f"{base}.bin")
         data = (
-            np.memmap(path, np.uint8, mode="r")
+            np.asarray(np.memmap(path, np.uint8, mode="r"))
             if path.stat().st_size
             else np.empty(0, np.uint8)  # an empty file cannot be mapped
         )

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.schema import layout
+from models.schema.arrays import mapped
 from models.schema.catalog import Catalog
 from models.schema.features import FeatureSchema
 from models.schema.history import EncodedHistory, encode_histories, gather
@@ -56,7 +57,7 @@ class UserTowerEncoder:
     @staticmethod
     def open(folder: Path) -> "UserTowerEncoder":
         """Opens what the release in `folder` needs to encode users."""
-        items = np.load(folder / layout.USER_TOWER_ITEMS, mmap_mode="r")
+        items = mapped(folder / layout.USER_TOWER_ITEMS)
         return UserTowerEncoder(UserEncoder.open(folder), items)
 
     def feed(self, contexts: Sequence[UserContext], requests: Sequence[RequestContext]) -> Feed:

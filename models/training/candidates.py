@@ -17,6 +17,8 @@ from services.domain.candidates import Candidates
 from services.domain.context import RequestContext
 
 CHANNELS = ("two_tower", "item_cf", "popular")
+# The defaults of recall_limit of the gateway and of seen_margin of recall. They are not in the
+# release: a deployment that sets others serves lists the models were not trained on.
 LIMIT = 600  # candidates a request asks for
 SEEN_MARGIN = 1000  # most items a channel fetches for those the user has seen
 CELLS = 4_000_000  # scores held at once a channel

@@ -8,8 +8,9 @@ import numpy as np
 
 from models.data.dataset import Tables
 from models.schema.history import ENGAGED
-from services.domain.arrays import F32, I64, U8, U32, U64
+from services.domain.arrays import F32, I64, U8, U32, U64, Bools
 from services.domain.context import History, Seen, UserContext
+from services.domain.events import EventType
 from services.domain.ids import item_keys
 
 
@@ -80,6 +81,26 @@ class Log:
     def positions(self) -> I64:
         """The place of each event in its user's sequence, from 0, int64 [E]."""
         return np.arange(len(self.rows)) - self.offsets[self.users]
+
+    @cached_property
+    def new(self) -> Bools:
+        """Whether each event is its user's first with its item, bool [E].
+
+        Only these are to be predicted: serving takes out what a user had before.
+        """
+        new = np.zeros(len(self.rows), np.bool_)
+        new[np.unique(self._pairs, return_index=True)[1]] = True
+        return new
+
+    @cached_property
+    def liked(self) -> Bools:
+        """Whether the user of each event has a LIKE of its item anywhere in the log, bool [E]."""
+        return np.isin(self._pairs, self._pairs[self.events == EventType.LIKE])
+
+    @property
+    def _pairs(self) -> I64:
+        """One number by user and item, int64 [E]."""
+        return self.users * self.item_count + self.rows
 
     def first(self, ends: I64) -> "Log":
         """The log without what each user did from event ends[u] on; all users stay."""

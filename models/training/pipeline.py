@@ -79,15 +79,13 @@ def _refit(source: Source, early: Recall, log: Log, step: str) -> Recall:
 def _held_out(
     source: Source, folder: Path, early: Recall, scorers: Scorers, split: Split
 ) -> dict[str, float]:
-    """Test metrics of a release whose recall is fitted on all but each user's last event."""
+    """Test metrics of a release whose recall is fitted on what comes before the test events."""
     log = source.log
-    ends = log.sizes.copy()
-    ends[split.held_out] -= 1
-    twin = _refit(source, early, log.first(ends), "recall up to the last event")
+    twin = _refit(source, early, log.first(split.test), "recall up to the last event")
     publish.write(source, folder, "twin", twin, scorers, {})
     progress = source.report("evaluation on the last event")
     funnel = Funnel.open(folder, source.settings.prerank_limit)
-    test = queries(log, split.held_out, ends[split.held_out])
+    test = queries(log, split.held_out, split.test[split.held_out])
     metrics = asyncio.run(evaluate(funnel, log, test))
     progress(1.0)
     return metrics

@@ -20,9 +20,9 @@ from services.domain.context import RequestContext
 from services.domain.stages import PrerankQuery, RankQuery
 
 PROTOCOL = (
-    "last event of each user, whole catalog without the user's earlier items, through the "
+    "last new item of each user, whole catalog without the user's earlier items, through the "
     "serving stages, k = 10; measured on a twin of this release: the same graphs of prerank and "
-    "rank, with recall fitted on everything but those last events; this release's recall is "
+    "rank, with recall fitted on what comes before those events; this release's recall is "
     "fitted by the same recipe on all events"
 )
 

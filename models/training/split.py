@@ -7,7 +7,7 @@ import numpy as np
 from models.training.log import Log
 from services.domain.arrays import I64, Bools
 
-MIN_EVENTS = 5  # users with fewer are trained on, never held out
+MIN_ITEMS = 5  # users with fewer different items are trained on, never held out
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Queries:
     Attributes:
         users, ends: int64 [Q]; the answer is the user's event at position `ends`.
         targets: row of that answer, int64 [Q].
-        liked: whether the answer was a LIKE, bool [Q].
+        liked: whether the user likes the answer, then or later in the log, bool [Q].
     """
 
     users: I64
@@ -31,16 +31,21 @@ class Queries:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Last event of a user: test. Second-last: validation. Before: the later slice, the early one.
+    """Last new item of a user: test. Second-last: validation. Before: the later slice, the early.
+
+    An item is new in the first event a user has with it. What follows the test event, repeats of
+    items the user had, is nobody's history and nobody's answer.
 
     Attributes:
         early: events of each user that fit the recall models which score the ranker's rows.
         slice_end: where the later slice ends and the validation event is, int64 [U].
+        test: where the test event is, int64 [U]; the number of events of users not held out.
         held_out: users with a validation and a test event.
     """
 
     early: I64
     slice_end: I64
+    test: I64
     held_out: I64
 
 
@@ -51,22 +56,26 @@ def last_out(log: Log, share: float, most: int) -> Split:
         share: share of a user's training events in the later slice.
         most: most events of one user in it.
     """
-    long = log.sizes >= MIN_EVENTS
-    slice_end = np.where(long, log.sizes - 2, log.sizes)
+    new = np.flatnonzero(log.new)
+    items = np.bincount(log.users[new], minlength=log.user_count)
+    long = items >= MIN_ITEMS
+    last = np.cumsum(items)[long] - 1
+    slice_end, test = log.sizes.copy(), log.sizes.copy()
+    slice_end[long] = log.positions[new[last - 1]]
+    test[long] = log.positions[new[last]]
     later = np.minimum((slice_end * share).astype(np.int64), most)
     later[~long] = 0
-    return Split(slice_end - later, slice_end, np.flatnonzero(long))
+    return Split(slice_end - later, slice_end, test, np.flatnonzero(long))
 
 
 def queries(log: Log, users: I64, ends: I64) -> Queries:
     """Queries for the event at `ends` of each of `users`."""
     at = log.offsets[users] + ends
-    return Queries(users, ends, log.rows[at], log.events[at] == 3)
+    return Queries(users, ends, log.rows[at], log.liked[at])
 
 
 def slice_queries(log: Log, split: Split) -> Queries:
-    """One query an event of the later slice that the user did not have before."""
-    inside = (log.positions >= split.early[log.users]) & (
-        log.positions < split.slice_end[log.users]
-    )
+    """One query an event of the later slice with an item that the user did not have before."""
+    log = log.first(split.slice_end)
+    inside = log.new & (log.positions >= split.early[log.users])
     return queries(log, log.users[inside], log.positions[inside])

@@ -54,13 +54,15 @@ def train(
 ) -> None:
     """Trains in place; the same model, log and config give the same weights.
 
-    Every event of a user but the first is predicted from those before it, the first from the
-    user's fields alone. Negatives are the items of the batch; their logits are corrected by the
-    logarithm of the probability of being in it (logQ: Yi et al. 2019).
+    Each item a user has is predicted where it is new, from the events before it; the first from
+    the user's fields alone. Repeats are history, never an answer: serving does not recall what the
+    user had. Negatives are the items of the batch; their logits are corrected by the logarithm of
+    the probability of being in it (logQ: Yi et al. 2019).
     """
     generator = np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
-    frequency = np.bincount(log.rows, minlength=log.item_count) / max(len(log.rows), 1)
+    answers = log.rows[log.new]
+    frequency = np.bincount(answers, minlength=log.item_count) / max(len(answers), 1)
     log_frequency = torch.from_numpy(np.log(frequency.clip(1e-9))).float()
     sampler = _Sampler(log, schema, model.shape.length, config)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=1e-2)
@@ -132,13 +134,19 @@ class _Sampler:
             yield self._batch([windows[i] for i in order[start : start + self._config.batch]])
 
     def _windows(self, user: int, generator: np.random.Generator) -> list[tuple[int, int, int]]:
-        """(user, begin, end) of the queries of each window: query p predicts event p."""
+        """(user, begin, end) of the queries of each window: query p predicts event p.
+
+        A window without a new item has nothing to learn from.
+        """
         size = int(self._log.sizes[user])
         if not size:
             return []
         cut = int(generator.integers(self._config.window)) + 1
         edges = [0, *range(cut, size, self._config.window), size]
-        return [(user, a, b) for a, b in pairwise(edges) if b > a]
+        start = self._log.offsets[user]
+        return [
+            (user, a, b) for a, b in pairwise(edges) if self._log.new[start + a : start + b].any()
+        ]
 
     def _batch(self, windows: list[tuple[int, int, int]]) -> Batch:
         """Query p of a window stands after event p - 1: an empty place before event 0."""
@@ -150,6 +158,8 @@ class _Sampler:
         flat = log.offsets[users][:, None] + at
         inside = (at >= 0) & (at < ends)
         target = at + 1 < ends
+        following = np.where(target, flat + 1, 0)
+        target &= log.new[following]
         safe = np.where(inside, flat, 0)
         times = log.times[safe].astype(np.int64)
         lengths = length_bucket(np.minimum(inside.cumsum(axis=1), self._length))
@@ -161,7 +171,7 @@ class _Sampler:
             _tensor(np.where(inside, log.events[safe], 0)),
             _tensor(gap_bucket(times[:, :, None] - times[:, None, :])),
             _tensor(np.concatenate([lengths[..., None], fields], axis=2)),
-            _tensor(np.where(target, log.rows[np.where(target, flat + 1, 0)], -1)),
+            _tensor(np.where(target, log.rows[following], -1)),
         )
 
 

@@ -32,9 +32,9 @@ def main() -> None:
     """Runs a command. Failures are one line, what to do, and exit code 2; no stack trace."""
     try:
         app()
-    except (failure.Failure, StartupError) as error:
+    except (failure.Failure, StartupError, ReleaseError) as error:
         failure.show(str(error), error.hint)
-    except (DataError, ReleaseError) as error:
+    except DataError as error:
         failure.show(str(error))
     else:
         return

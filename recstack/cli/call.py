@@ -8,6 +8,7 @@ import typer
 from recstack.cli.failure import Failure
 from recstack.client import DEFAULT_ADDRESS
 from recstack.reflection import CallFailedError, ReflectionCaller
+from services.chassis.channel import OPTIONS
 
 
 def call(
@@ -36,7 +37,7 @@ def call(
         address, target = target[0], target[1:]
     if not target:
         raise Failure("no method given", f"`recstack call {address} list` shows the services")
-    with grpc.insecure_channel(address) as channel:
+    with grpc.insecure_channel(address, options=OPTIONS) as channel:
         caller = ReflectionCaller(channel, timeout)
         try:
             typer.echo(_answer(caller, target, data))

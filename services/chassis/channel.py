@@ -13,7 +13,9 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 1000),
     # Subchannels are shared by default, and with them one connection's fate.
     ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.enable_retries", 0),  # retries are the gateway's, within a budget
+    ("grpc.enable_retries", 0),  # retries are the caller's, within a budget
+    # gRPC would send even 127.0.0.1 to the proxy of http_proxy.
+    ("grpc.enable_http_proxy", 0),
 )
 
 

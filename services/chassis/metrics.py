@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from prometheus_client import Gauge, Histogram, start_http_server
 
+from services.chassis.address import joined
 from services.chassis.errors import StartupError
 
 RPC_SECONDS = Histogram(
@@ -50,7 +51,7 @@ def endpoint(host: str, port: int) -> Iterator[None]:
     """Serves /metrics while the context is open; port 0: none.
 
     Raises:
-        StartupError: when the port is taken.
+        StartupError: when it cannot listen.
     """
     if not port:
         yield
@@ -58,7 +59,7 @@ def endpoint(host: str, port: int) -> Iterator[None]:
     try:
         server, thread = start_http_server(port, host)
     except OSError as error:
-        raise StartupError(f"cannot serve metrics on {host}:{port}: {error}") from error
+        raise StartupError(f"cannot serve metrics on {joined(host, port)}: {error}") from error
     try:
         yield
     finally:

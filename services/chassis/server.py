@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.chassis import log, metrics
+from services.chassis.address import joined
 from services.chassis.channel import MAX_MESSAGE_BYTES
 from services.chassis.errors import StartupError
 from services.chassis.interceptors import BoundaryInterceptor
@@ -44,7 +45,7 @@ async def started(
     """A running server; drained when the context ends.
 
     Raises:
-        StartupError: when the port is taken, or from `mount`.
+        StartupError: when it cannot listen, or from `mount`.
     """
     server = grpc.aio.server(
         interceptors=[BoundaryInterceptor(service)],
@@ -54,13 +55,13 @@ async def started(
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         ),
     )
-    address = f"{settings.host}:{settings.port}"
+    address = joined(settings.host, settings.port)
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:
         raise StartupError(
-            f"{service} cannot listen on {address}: the port is taken",
-            "stop the process that holds it, or choose another port",
+            f"{service} cannot listen on {address}",
+            "stop the process that holds the port, or choose another port or host",
         ) from error
     async with AsyncExitStack() as stack:
         stack.enter_context(metrics.endpoint(settings.host, settings.metrics_port))

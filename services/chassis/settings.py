@@ -50,8 +50,14 @@ def from_environment(kind: type[S]) -> S:
     try:
         return kind()
     except ValidationError as error:
-        prefix = kind.model_config.get("env_prefix", "")
-        for problem in error.errors(include_input=False):
-            name = prefix + "_".join(map(str, problem["loc"]))
-            print(f"{name.upper()}: {problem['msg']}", file=sys.stderr)
+        print(problems(kind, error), file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def problems(kind: type[BaseSettings], error: ValidationError) -> str:
+    """A line for each variable that does not fit, without its value."""
+    prefix = kind.model_config.get("env_prefix", "")
+    return "\n".join(
+        f"{(prefix + '_'.join(map(str, problem['loc']))).upper()}: {problem['msg']}"
+        for problem in error.errors(include_input=False)
+    )

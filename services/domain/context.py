@@ -79,7 +79,7 @@ class UserContext:
     """What the feature store knows of a user.
 
     Attributes:
-        user_id: the user's id, or the session id of an anonymous visitor.
+        user_id: the user's id, or "session:<id>" of an anonymous visitor.
         known: False when there is neither profile nor history: the cold-start case.
         profile: attribute name → value, as they were put; encoded by the release's schema.
     """

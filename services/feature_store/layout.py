@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 HISTORY_LIMIT = 200
 RECENT_LIMIT = 200
-EVENT_IDS_LIMIT = 256
+EVENT_IDS_LIMIT = 1024  # more than a call may have: its ids are known when it is sent again
 
 PROFILE = "profile"
 HISTORY = "history"

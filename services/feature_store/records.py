@@ -87,11 +87,6 @@ def decode_history(record: bytes) -> History:
     )
 
 
-def encode_recent(keys: U64) -> bytes:
-    """The exact list of shown items as a record."""
-    return VERSION + keys.astype("<u8", copy=False).tobytes()
-
-
 def decode_recent(record: bytes) -> U64:
     """The exact list of shown items; RecordError when it is not one."""
     return np.frombuffer(_checked("recent", record, 8), "<u8", offset=1)

@@ -45,10 +45,13 @@ def admissible(
 
 
 def recall_order(candidates: Candidates, limit: int) -> Ranking:
-    """No prerank: the first of recall's order, each scored by its best channel."""
+    """No prerank: the first of recall's order, scored 1, 1/2, 1/3 ... by their place.
+
+    Scores of different channels do not compare: rerank would order by them anew.
+    """
     rows, channels, scores = candidates.rows, candidates.channels, candidates.recall_scores
     first = Candidates(rows[:limit], channels[:limit], scores[:limit])
-    return Ranking(first, first.recall_scores.max(axis=1, initial=0.0))
+    return Ranking(first, np.reciprocal(np.arange(1, len(first) + 1, dtype=np.float32)))
 
 
 def hard_rules_only(ranking: Ranking, blocked: I32, k: int) -> Slate:

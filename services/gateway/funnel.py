@@ -1,10 +1,13 @@
 """The way of a request: context → recall → prerank → rank → rerank → mark."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.domain.context import Seen, UserContext
+import numpy as np
+
+from services.domain.arrays import U64
+from services.domain.context import RequestContext, Seen, UserContext
 from services.domain.outcome import Failure
 from services.domain.stages import (
     ContextQuery,
@@ -88,7 +91,7 @@ class Funnel:
         lean = _without_seen(context)
         prerank, preranked = await self._prerank(run, lean, recalled)
         rank, ranked = await self._rank(run, lean, preranked)
-        reranked = await self._rerank(run, ranked)
+        reranked = await self._rerank(run, context, ranked)
         if not explain:
             await self._mark(run, reranked.slate)
         return Trace(
@@ -160,11 +163,12 @@ class Funnel:
             return None, preranked
         return answer.value, fallback.ordered(candidates, answer.value, len(candidates))
 
-    async def _rerank(self, run: _Run, ranked: Ranking) -> Reranked:
+    async def _rerank(self, run: _Run, context: UserContext, ranked: Ranking) -> Reranked:
         asked, rows = run.asked, ranked.candidates.rows
+        request = _without_seen_pins(asked.request, context, self.release.pinned)
         share = run.budget.share("rerank")
         query = RerankQuery(
-            self.release.id, asked.request, rows, ranked.scores, asked.k, share, run.explain
+            self.release.id, request, rows, ranked.scores, asked.k, share, run.explain
         )
         fault = checks.reranked_fault(len(self.release), asked.k)
         answer = await self._guards.rerank.ask(query, share, fault)
@@ -191,3 +195,13 @@ def _without_seen(context: UserContext) -> UserContext:
     return UserContext(
         context.user_id, context.known, context.profile, context.history, Seen.nothing()
     )
+
+
+def _without_seen_pins(
+    request: RequestContext, context: UserContext, pinned: U64
+) -> RequestContext:
+    """For rerank, which knows no user: pinned items that were seen are excluded like others."""
+    if not len(pinned):
+        return request
+    seen = pinned[context.has_seen(pinned)]
+    return replace(request, exclude=np.append(request.exclude, seen))

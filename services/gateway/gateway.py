@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.domain.hard_rules import allowed
 from services.domain.ids import item_key
 from services.domain.outcome import Failure, Reason
 from services.domain.stages import Appended, AppendEventsQuery, Similar, SimilarQuery
@@ -22,6 +23,7 @@ from services.gateway.resilience.guards import Guards
 from services.gateway.stats import Meter, Stats
 
 MARGIN_SECONDS = 0.02  # of a request's time, for the way back
+MAX_SIMILAR = 1000  # asked of recall: those that are blocked are among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +120,13 @@ class Gateway:
             raise NotFoundError("item_id", f"release {self.release.id} does not have this item")
         with _Counted(self._meters["SimilarItems"], self._config.clock) as counted:
             seconds = self._seconds(caller)
-            query = SimilarQuery(self.release.id, key, k, seconds)
+            limit = min(k + len(self.release.blocked), MAX_SIMILAR)
+            query = SimilarQuery(self.release.id, key, limit, seconds)
             asked = await self._guards.similar.ask(query, seconds, self._similar_fault)
             if asked.value is None:
                 raise UnavailableError(f"recall did not answer ({_reason(asked.failure)})")
-            rows, scores = asked.value.rows[:k], asked.value.scores[:k]
+            keep = allowed(asked.value.rows, self.release.blocked)
+            rows, scores = asked.value.rows[keep][:k], asked.value.scores[keep][:k]
             counted.empty = not len(rows)
             return similar_answer(rows, scores, self.release, request_id)
 

@@ -15,6 +15,8 @@ from services.gateway.requests import (
     UserEvents,
 )
 
+SESSION = "session:"  # before a session's id: no session is a user
+MAX_SESSION_BYTES = 240
 MAX_K = 100
 DEFAULT_K = 20
 MAX_EXCLUDED = 1000
@@ -98,22 +100,23 @@ def check_events(
     faults = []
     for index, event in enumerate(given):
         try:
-            by_user.setdefault(event.user_id, []).append((index, _checked(event, now)))
+            user_id, checked = _checked(event, now)
+            by_user.setdefault(user_id, []).append((index, checked))
         except InvalidArgumentError as error:
             faults.append(EventFault(index, error.field, error.message))
     good = [
         UserEvents(user_id, tuple(e for _, e in rows), tuple(i for i, _ in rows))
         for user_id, rows in by_user.items()
-        if rows
     ]
     return good, faults
 
 
-def _checked(event: EventInput, now: int) -> Event:
+def _checked(event: EventInput, now: int) -> tuple[str, Event]:
+    """The key of the user or session, and the event."""
     if not event.event_id:
         raise InvalidArgumentError("event_id", "must not be empty")
     _check_text("event_id", event.event_id, MAX_EVENT_ID_BYTES)
-    check_id("user_id", event.user_id)
+    user_id = _identity(event.user_id, event.session_id)
     check_id("item_id", event.item_id)
     if event.type not in EVENT_TYPES:
         names = ", ".join(f"EVENT_TYPE_{kind.name}" for kind in EventType)
@@ -125,22 +128,21 @@ def _checked(event: EventInput, now: int) -> Event:
     if not math.isfinite(event.value) or abs(event.value) > MAX_VALUE:
         raise InvalidArgumentError("value", "must be a finite 32-bit number")
     _check_text("request_id", event.request_id, MAX_EVENT_ID_BYTES)
-    return Event(
-        event.event_id,
-        item_key(event.item_id),
-        EventType(event.type),
-        event.time or now,
-        event.value,
-    )
+    kind, time = EventType(event.type), event.time or now
+    return user_id, Event(event.event_id, item_key(event.item_id), kind, time, event.value)
 
 
 def _identity(user_id: str, session_id: str) -> str:
+    """What the stages know the user or the session by."""
     if user_id and session_id:
         raise InvalidArgumentError("session_id", "give user_id or session_id, not both")
     if session_id:
-        return check_id("session_id", session_id)
+        _check_text("session_id", session_id, MAX_SESSION_BYTES)
+        return SESSION + session_id
     if not user_id:
         raise InvalidArgumentError("user_id", "must not be empty; or give session_id")
+    if user_id.startswith(SESSION):
+        raise InvalidArgumentError("user_id", f"must not begin with {SESSION!r}; give session_id")
     return check_id("user_id", user_id)
 
 

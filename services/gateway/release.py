@@ -1,4 +1,4 @@
-"""What the gateway holds of a release: the catalog, the popular list and the blocks."""
+"""What the gateway holds of a release: the catalog, the popular list, blocks and pins."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +13,7 @@ from models.schema.manifest import Manifest
 from models.schema.parameters import Parameters
 from services.domain.arrays import F32, I32, U64
 from services.domain.hard_rules import blocked_rows
+from services.domain.ids import item_keys
 from services.operator_rules.rules import effective_rules
 
 CACHED_ITEMS = 65_536
@@ -38,6 +39,7 @@ class GatewayRelease:
         keys: uint64 [n], key by row.
         popular_rows: int32 [p], most popular first; popular_scores: float32 [p].
         blocked: int32 [m], rows that are never shown.
+        pinned: uint64 [m], keys of the items that rerank pins.
     """
 
     def __init__(self, folder: Path, rules_file: Path | None = None) -> None:
@@ -45,7 +47,7 @@ class GatewayRelease:
 
         Args:
             folder: of the release.
-            rules_file: the operator's rules that rerank has too; its blocks hold here as well.
+            rules_file: the operator's rules that rerank has too; blocks and pins are read here.
 
         Raises:
             RulesError: the file cannot be read or is wrong.
@@ -60,6 +62,7 @@ class GatewayRelease:
         self.popular_scores: F32 = np.load(folder / layout.POPULAR_SCORES)
         rules = effective_rules(Parameters.read(folder).rerank, rules_file)
         self.blocked = blocked_rows(rules.blocks, self.catalog.rows_of)
+        self.pinned = item_keys(rules.pins)
         self.text = lru_cache(CACHED_ITEMS)(self._text)
         self.channel_names = lru_cache(4096)(self._channel_names)
 

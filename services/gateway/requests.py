@@ -24,7 +24,7 @@ class RecommendInput:
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """A Recommend call within its limits. `user_id` may be a session's id."""
+    """A Recommend call within its limits. `user_id` may be the key of a session."""
 
     user_id: str
     k: int
@@ -42,11 +42,12 @@ class EventInput:
     time: int = 0
     value: float = 0.0
     request_id: str = ""
+    session_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class UserEvents:
-    """Good events of one user in the order they came, and their positions in the call."""
+    """Good events of one user or session as they came, and their positions in the call."""
 
     user_id: str
     events: tuple[Event, ...]

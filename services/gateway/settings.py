@@ -14,7 +14,7 @@ class GatewaySettings(ReleaseSettings):
     Attributes:
         http_port: port of the JSON API; 0 takes a free one.
         deadline_seconds: time to answer in; a caller's shorter gRPC deadline goes first.
-        recall_limit: most candidates asked of recall.
+        recall_limit: most candidates asked of recall; models are trained for 600.
         rank_limit: most candidates that prerank passes on.
         feature_store, recall, prerank, rank, rerank: addresses of the services, host:port.
         breaker_pause_seconds: a stage that keeps failing is probed this often.

@@ -38,7 +38,9 @@ def recommend_input(request: pb.RecommendRequest) -> RecommendInput:
 def event_inputs(request: pb.RecordEventsRequest) -> list[EventInput]:
     """The events as they came."""
     return [
-        EventInput(e.event_id, e.user_id, e.item_id, e.type, e.time, e.value, e.request_id)
+        EventInput(
+            e.event_id, e.user_id, e.item_id, e.type, e.time, e.value, e.request_id, e.session_id
+        )
         for e in request.events
     ]
 

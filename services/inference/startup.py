@@ -29,8 +29,7 @@ async def load_slots(
         release = settings.release or await asyncio.to_thread(store.current)
         await asyncio.to_thread(slots.load, release)
     except (ReleaseError, OSError) as error:
-        raise StartupError(
-            str(error), "make a release with `recstack train`, or name one that is there"
-        ) from error
+        hint = error.hint if isinstance(error, ReleaseError) else ReleaseError.hint
+        raise StartupError(str(error), hint) from error
     get_logger("release").info("release loaded", release=release)
     return slots

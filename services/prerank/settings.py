@@ -11,3 +11,4 @@ class PrerankSettings(ReleaseSettings):
     model_config = SettingsConfigDict(env_prefix="RECSTACK_PRERANK_")
 
     port: int = 50053
+    metrics_port: int = 51053

@@ -11,3 +11,4 @@ class RankSettings(ReleaseSettings):
     model_config = SettingsConfigDict(env_prefix="RECSTACK_RANK_")
 
     port: int = 50054
+    metrics_port: int = 51054

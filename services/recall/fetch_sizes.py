@@ -17,12 +17,15 @@ class FetchSizes:
         fills: channels that must be able to fill the list by themselves, bool [C].
         seen_margin: most items fetched for those the user has seen.
         filtered: at least so many when the request is limited to categories.
+        everything: items of the release: what channels that fill fetch then, because a category
+            may begin far down the list.
     """
 
     quotas: F32
     fills: Bools
     seen_margin: int
     filtered: int
+    everything: int
 
     def of(self, query: RecallQuery) -> list[int]:
         """Items to fetch, by channel: quotas grow with a limit that is more than their sum."""
@@ -32,5 +35,5 @@ class FetchSizes:
         sizes = np.ceil(self.quotas * scale).astype(np.int64) + min(gone, self.seen_margin)
         sizes = np.where(self.fills, np.maximum(sizes, query.limit + gone), sizes)
         if query.request.categories:
-            sizes = np.maximum(sizes, self.filtered)
+            sizes = np.where(self.fills, self.everything, np.maximum(sizes, self.filtered))
         return [int(size) for size in sizes]

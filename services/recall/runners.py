@@ -56,8 +56,9 @@ class InlineRunner:
 class ThreadRunner:
     """Runs a channel on its own daemon thread, one batch after the other.
 
-    A batch that is not done in time is left to itself; until it ends the channel is skipped at
-    once, because waiting behind it would cost every request its time.
+    A batch that is not done in time, or that nobody waits for any more, is left to itself; until
+    it ends the channel is skipped at once, because waiting behind it would cost every request its
+    time.
     """
 
     def __init__(self, source: CandidateSource) -> None:
@@ -79,9 +80,11 @@ class ThreadRunner:
         self._jobs.put(job)
         try:
             fetched = await asyncio.wait_for(asyncio.wrap_future(job.future), timeout)
+        except asyncio.CancelledError:
+            self._leave(job)
+            raise
         except TimeoutError:
-            if job.future.running():  # one that had not begun is cancelled, and holds up nothing
-                self._late = job.future
+            self._leave(job)
             failure = Failure(Reason.TIMEOUT, f"not done within {timeout:.3f} s")
             return Attempt((), time.perf_counter() - start, failure)
         except Exception as error:  # noqa: BLE001 - degrade point: the other channels answer
@@ -89,6 +92,10 @@ class ThreadRunner:
             failure = Failure(Reason.INTERNAL, f"{type(error).__name__}: {error}")
             return Attempt((), time.perf_counter() - start, failure)
         return Attempt(fetched, time.perf_counter() - start)
+
+    def _leave(self, job: "_Job") -> None:
+        if job.future.running():  # one that had not begun is cancelled, and holds up nothing
+            self._late = job.future
 
 
 class _Job:

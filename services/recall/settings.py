@@ -14,7 +14,11 @@ class RecallSettings(ReleaseSettings):
         time_share: part of a query's remaining time that channels may use; the rest is for merging
             and the way back.
         seen_margin: most items a channel fetches beyond its quota for those the user has seen.
-        filtered_fetch: items each channel fetches when the request is limited to categories.
+            prerank and rank are trained on candidates made with SEEN_MARGIN of
+            models/training/candidates.py: with another number users with longer histories get
+            lists the models were not trained on.
+        filtered_fetch: items a channel fetches when the request is limited to categories; popular,
+            which fills the list, fetches everything.
         ef_search: breadth of an HNSW search; 0: the release's.
         nprobe: lists an IVF search scans; 0: the release's.
     """
@@ -22,6 +26,7 @@ class RecallSettings(ReleaseSettings):
     model_config = SettingsConfigDict(env_prefix="RECSTACK_RECALL_")
 
     port: int = 50052
+    metrics_port: int = 51052
     channel_timeout: float = Field(default=0.2, gt=0)
     time_share: float = Field(default=0.8, gt=0, le=1)
     seen_margin: int = Field(default=1000, ge=0)

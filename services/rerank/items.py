@@ -1,8 +1,11 @@
 """The items and categories that rules name, as rows of a release."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from models.schema.catalog import Catalog
+from services.chassis.log import get_logger
 from services.domain.arrays import Bools
 from services.domain.ids import item_key, item_keys
 from services.operator_rules.rules import BoostRule, Rules, RulesError
@@ -11,7 +14,7 @@ from services.rerank.rules.pins import Pin
 
 
 def check_items(rules: Rules, catalog: Catalog) -> None:
-    """Every item that a rule names is in the release.
+    """Every item that is boosted or pinned is in the release; others may be blocked ahead of it.
 
     Raises:
         RulesError: names the rule and its items that are not there.
@@ -19,12 +22,17 @@ def check_items(rules: Rules, catalog: Catalog) -> None:
     named = {
         "boosts": [boost.item for boost in rules.boosts if boost.item is not None],
         "pins": list(rules.pins),
-        "blocks": list(rules.blocks),
     }
     for rule, ids in named.items():
-        known = catalog.rows_of(item_keys(ids)) >= 0
-        if missing := [item for item, there in zip(ids, known, strict=True) if not there]:
+        if missing := _missing(ids, catalog):
             raise RulesError(f"{rule}: no such item in the release: {', '.join(missing)}")
+    if missing := _missing(rules.blocks, catalog):
+        get_logger("rules").warning("blocked items are not in the release", items=missing)
+
+
+def _missing(ids: Sequence[str], catalog: Catalog) -> list[str]:
+    known = catalog.rows_of(item_keys(ids)) >= 0
+    return [item for item, there in zip(ids, known, strict=True) if not there]
 
 
 def boosts_of(rules: Rules, catalog: Catalog) -> list[Boost]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from models.schema import layout
+from models.schema.arrays import mapped
 from models.schema.catalog import Catalog
 from models.schema.features import FeatureSchema
 from models.schema.parameters import Parameters
@@ -35,7 +36,7 @@ def rules_of(rules: Rules, catalog: Catalog, vectors: F32) -> list[Rule]:
     """The rules, first to last: a later one has the last word.
 
     Raises:
-        RulesError: names an item or a category that the release does not have.
+        RulesError: a boost or pin names an item or a category that the release does not have.
     """
     check_items(rules, catalog)
     most = rules.max_per_category or rules.window  # 0 is off: a window holds no more than it is
@@ -57,7 +58,7 @@ def open_rerank(folder: Path, settings: RerankSettings) -> "RerankModel":
     file = Path(settings.rules_file) if settings.rules_file else None
     rules = effective_rules(Parameters.read(folder).rerank, file)
     catalog = Catalog(folder, FeatureSchema.read(folder).categories)
-    vectors: F32 = np.load(folder / layout.VECTORS, mmap_mode="r")
+    vectors: F32 = mapped(folder / layout.VECTORS)
     return RerankModel(rules_of(rules, catalog, vectors), len(catalog))
 
 

@@ -16,4 +16,5 @@ class RerankSettings(ReleaseSettings):
     model_config = SettingsConfigDict(env_prefix="RECSTACK_RERANK_")
 
     port: int = 50055
+    metrics_port: int = 51055
     rules_file: str = ""

@@ -16,15 +16,16 @@ import redis.asyncio as redis_asyncio
 import uvloop
 from pydantic import SecretStr
 
-from recstack.redis_server import RedisServer, find_server, free_port
 from services.domain.context import History
 from services.domain.events import Event, EventType
 from services.domain.stages import AppendEventsQuery, ContextQuery, MarkShownQuery, UserImport
 from services.feature_store.address import Address
-from services.feature_store.layout import BloomShape, Layout, user_key
+from services.feature_store.layout import EVENT_IDS_LIMIT, BloomShape, Layout, user_key
+from services.feature_store.limits import MAX_EVENTS
 from services.feature_store.link import RedisLink
 from services.feature_store.pipeline import FeatureStore, open_feature_store
 from services.feature_store.settings import FeatureStoreSettings
+from tests.redis import RedisServer, running
 
 CALLS = 8000
 NOW = 1_700_000_000
@@ -48,7 +49,7 @@ async def measure(name: str, call: Call, concurrency: int) -> None:
 
 
 async def fill(store: FeatureStore) -> None:
-    """Users with a full history, a full exact list and two Bloom generations."""
+    """Users with a full history, a full exact list, two Bloom generations and all event ids."""
     random = np.random.default_rng(1)
     users = [
         UserImport(
@@ -68,6 +69,10 @@ async def fill(store: FeatureStore) -> None:
     for user in USERS:
         keys = random.integers(0, 2**64, 200, np.uint64)
         await store.marks.call([MarkShownQuery(user, keys, NOW, 10.0)], 10.0)
+        for first in range(0, EVENT_IDS_LIMIT, MAX_EVENTS):
+            ids = range(first, min(first + MAX_EVENTS, EVENT_IDS_LIMIT))
+            events = tuple(Event(f"old {i}", 1, EventType.CLICK, NOW) for i in ids)
+            await store.events.call([AppendEventsQuery(user, events, 10.0)], 10.0)
 
 
 def calls(store: FeatureStore, link: RedisLink, client: redis_asyncio.Redis) -> dict[str, Call]:
@@ -114,6 +119,7 @@ async def main(server: RedisServer) -> None:
     link = RedisLink(Address.parse(server.url), 10.0)
     async with open_feature_store(settings) as store, redis_asyncio.from_url(server.url) as client:
         await fill(store)
+        await client.config_resetstat()
         print(f"{'':34s} {'concurrency':>11s} {'cpu µs':>8s} {'wall µs':>8s}")
         for concurrency in (1, 16):
             for name, call in calls(store, link, client).items():
@@ -125,10 +131,5 @@ async def main(server: RedisServer) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        running = RedisServer(Path(folder), free_port(), find_server())
-        running.start()
-        try:
-            uvloop.run(main(running))
-        finally:
-            running.kill()
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as server:
+        uvloop.run(main(server))

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from models.schema import layout
-from recstack.redis_server import RedisServer
 from recstack.standalone import in_process
 from services.chassis.server import Mount, started
 from services.chassis.settings import ServerSettings
@@ -41,7 +40,7 @@ from services.recall.__main__ import mounted as recall
 from services.recall.settings import RecallSettings
 from services.rerank.__main__ import mounted as rerank
 from services.rerank.settings import RerankSettings
-from tests.redis import redis_server
+from tests.redis import RedisServer, redis_server
 from tests.releases import release
 
 __all__ = ["redis_server", "release"]

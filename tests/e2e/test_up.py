@@ -14,7 +14,6 @@ import pytest
 
 from models.schema.manifest import Manifest
 from recstack.processes import GATEWAY_PORT, METRICS, STAGES
-from recstack.redis_server import RedisServer
 from services.inference.store import ReleaseStore
 from tests.e2e.stack import (
     RECSTACK,
@@ -28,7 +27,7 @@ from tests.e2e.stack import (
     up,
     wait_until,
 )
-from tests.redis import running_redis
+from tests.redis import RedisServer, running
 
 RELEASES = ROOT / "var/releases"
 
@@ -137,7 +136,8 @@ def test_a_killed_gateway_comes_back(stack: RunningStack) -> None:
 @pytest.fixture
 def locked_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis that asks for a password."""
-    yield from running_redis(tmp_path / "redis", password="right")
+    with running(tmp_path / "redis", password="right") as server:
+        yield server
 
 
 def test_a_wrong_redis_password_is_told_and_lists_are_degraded(

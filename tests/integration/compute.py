@@ -57,7 +57,7 @@ class Stages:
 
 
 def settings_of(folder: Path) -> dict[str, Any]:
-    return {"port": 0, "releases": str(folder.parent), "release": folder.name}
+    return {"port": 0, "metrics_port": 0, "releases": str(folder.parent), "release": folder.name}
 
 
 def recall_settings(folder: Path) -> RecallSettings:

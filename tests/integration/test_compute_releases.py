@@ -86,7 +86,7 @@ def test_a_truncated_file_with_a_fitting_hash_is_refused(
 
 
 async def test_a_service_without_its_release_does_not_start(release: Path) -> None:
-    settings = RankSettings(port=0, releases=str(release.parent), release="other")
+    settings = RankSettings(port=0, metrics_port=0, releases=str(release.parent), release="other")
     with pytest.raises(StartupError, match=f"no release other in .*: there are {release.name}"):
         async with started("rank", settings, mounted_rank(settings)):
             pass

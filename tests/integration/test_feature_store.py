@@ -14,7 +14,6 @@ import redis
 import uvloop
 from pydantic import SecretStr
 
-from recstack.redis_server import RedisServer
 from services.domain.bloom import BloomFilter
 from services.domain.context import History, UserContext
 from services.domain.events import Event, EventType
@@ -27,10 +26,11 @@ from services.domain.stages import (
     MarkShownQuery,
     UserImport,
 )
-from services.feature_store.layout import user_key
+from services.feature_store.layout import EVENT_IDS_LIMIT, user_key
+from services.feature_store.limits import MAX_EVENTS
 from services.feature_store.pipeline import FeatureStore, open_feature_store
 from services.feature_store.settings import FeatureStoreSettings
-from tests.redis import own_redis, redis_server, running_redis
+from tests.redis import RedisServer, own_redis, redis_server, running
 
 __all__ = ["own_redis", "redis_server"]
 
@@ -199,12 +199,47 @@ class TestIdempotency:
         assert (await append(store, user, *events)).value == Appended(1000, 0)
         assert (await append(store, user, *events)).value == Appended(0, 1000)
 
-    async def test_the_last_256_ids_are_known(self, store: FeatureStore, user: str) -> None:
-        events = [click(i, f"event {i}", NOW + i) for i in range(257)]
-        for event in events:
-            await append(store, user, event)
-        assert (await append(store, user, *events[1:])).value == Appended(0, 256)
-        assert (await append(store, user, events[0])).value == Appended(1, 0), "long forgotten"
+    @pytest.mark.parametrize("size", [400, MAX_EVENTS])
+    async def test_a_large_call_is_known_after_others(
+        self, store: FeatureStore, user: str, size: int
+    ) -> None:
+        events = [click(i, f"event {i}") for i in range(size)]
+        await append(store, user, *events)
+        for i in range(EVENT_IDS_LIMIT - MAX_EVENTS):
+            await append(store, user, click(i))
+        assert (await append(store, user, *events)).value == Appended(0, size)
+
+    async def test_ids_that_are_sent_again_become_the_newest(
+        self, store: FeatureStore, user: str
+    ) -> None:
+        old = [click(i, f"old {i}") for i in range(EVENT_IDS_LIMIT - MAX_EVENTS)]
+        await append(store, user, *old)
+        await append(store, user, *(click(i) for i in range(MAX_EVENTS)))
+        mixed = [*old, *(click(i, f"new {i}") for i in range(MAX_EVENTS - len(old)))]
+        new = MAX_EVENTS - len(old)
+        assert (await append(store, user, *mixed)).value == Appended(new, len(old))
+        assert (await append(store, user, *mixed)).value == Appended(0, MAX_EVENTS)
+
+    async def test_an_id_is_forgotten_after_1024_others(
+        self, store: FeatureStore, user: str
+    ) -> None:
+        first = click(1, "first")
+        others = [click(i, f"event {i}") for i in range(EVENT_IDS_LIMIT)]
+        await append(store, user, first)
+        await append(store, user, *others[:MAX_EVENTS])
+        await append(store, user, *others[MAX_EVENTS:])
+        assert (await append(store, user, others[0])).value == Appended(0, 1)
+        assert (await append(store, user, first)).value == Appended(1, 0)
+
+    async def test_an_event_older_than_the_200_newest_is_seen_but_no_history(
+        self, store: FeatureStore, user: str
+    ) -> None:
+        await append(store, user, *(click(i, time=NOW + i) for i in range(200)))
+        assert (await append(store, user, click(999, time=NOW - 1))).value == Appended(1, 0)
+        context = await read(store, user)
+        assert 999 not in context.history.keys
+        assert len(context.history) == 200
+        assert context.has_seen(keys(999)).all()
 
 
 class TestBloomGenerations:
@@ -461,7 +496,6 @@ class TestRedisFails:
     async def test_frozen_it_is_given_up_in_time_and_found_again(
         self, own_redis: RedisServer
     ) -> None:
-        assert own_redis.pid is not None
         async with open_feature_store(settings_for(own_redis, redis_timeout=0.2)) as store:
             await mark(store, "u", 1)
             os.kill(own_redis.pid, signal.SIGSTOP)
@@ -498,7 +532,8 @@ class TestPassword:
 
     @pytest.fixture
     def guarded(self, tmp_path: Path) -> Iterator[RedisServer]:
-        yield from running_redis(tmp_path / "redis", self.SECRET)
+        with running(tmp_path / "redis", password=self.SECRET) as server:
+            yield server
 
     async def test_from_a_file(self, guarded: RedisServer, tmp_path: Path) -> None:
         file = tmp_path / "password"

@@ -11,7 +11,6 @@ from pydantic import SecretStr
 from recsys.feature_store.v1 import feature_store_pb2 as pb
 from recsys.feature_store.v1 import feature_store_pb2_grpc as pb_grpc
 
-from recstack.redis_server import RedisServer, free_port
 from services.chassis.channel import open_channel
 from services.chassis.server import started
 from services.domain.context import History
@@ -34,7 +33,7 @@ from services.feature_store.client import (
 )
 from services.feature_store.servicer import mount
 from services.feature_store.settings import FeatureStoreSettings
-from tests.redis import redis_server
+from tests.redis import RedisServer, free_port, redis_server
 
 __all__ = ["redis_server"]
 

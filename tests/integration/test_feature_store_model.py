@@ -11,12 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from recstack.redis_server import RedisServer
 from services.domain.events import Event, EventType
 from services.domain.stages import Appended, AppendEventsQuery, ContextQuery, MarkShownQuery
 from services.feature_store.pipeline import FeatureStore, open_feature_store
 from services.feature_store.settings import FeatureStoreSettings
-from tests.redis import redis_server
+from tests.redis import RedisServer, redis_server
 
 __all__ = ["redis_server"]
 

@@ -19,7 +19,6 @@ from recsys.gateway.v1 import gateway_pb2 as pb
 from recsys.gateway.v1 import gateway_pb2_grpc
 
 from models.schema.manifest import Manifest
-from recstack.redis_server import RedisServer, free_port
 from services.chassis.channel import open_channel
 from services.chassis.errors import StartupError
 from services.chassis.server import Mount, RunningServer, started
@@ -38,7 +37,7 @@ from services.recall.__main__ import mounted as mount_recall
 from services.recall.settings import RecallSettings
 from services.rerank.__main__ import mounted as mount_rerank
 from services.rerank.settings import RerankSettings
-from tests.redis import own_redis
+from tests.redis import RedisServer, free_port, own_redis
 from tests.releases import release
 
 __all__ = ["own_redis", "release"]
@@ -176,6 +175,18 @@ async def test_what_is_recorded_is_in_the_next_history(stack: Stack) -> None:
     assert answer.json()["accepted"] == 1
     assert [(e["index"], e["field"]) for e in answer.json()["errors"]] == [(1, "type")]
     assert "history of 2 events" in (await stack.explain(one)).stages[0].notes
+
+
+async def test_a_session_is_not_the_user_of_that_name(stack: Stack) -> None:
+    one = user()
+    shown = ids((await stack.recommend(one, k=5)).items)
+    event = pb.UserEvent(event_id="e", session_id=one, item_id=shown[0], type=2)
+    recorded = await stack.stub.RecordEvents(pb.RecordEventsRequest(events=[event]))
+    assert recorded.accepted == 1
+    response = await stack.stub.Recommend(pb.RecommendRequest(session_id=one, k=5))
+    assert set(ids(response.items)) & set(shown[1:]), "only the event is the session's"
+    assert shown[0] not in ids(response.items)
+    assert "history of 0 events" in (await stack.explain(one)).stages[0].notes
 
 
 async def test_events_of_many_users_in_one_call(stack: Stack) -> None:

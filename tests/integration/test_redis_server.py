@@ -1,18 +1,16 @@
-"""The private Redis server: starts, keeps its data, says what is wrong."""
+"""The private Redis server: runs as it is told, keeps its data, says what is wrong."""
 
 import socket
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from recstack import redis_server as module
-from recstack.redis_server import HOST, RedisServer, find_server, free_port
+from recstack.redis_server import HOST, command, find_server, occupant
 from services.chassis.errors import StartupError
-from tests.redis import own_redis
+from tests.redis import RedisServer, free_port, own_redis, running
 
 __all__ = ["own_redis"]
 
@@ -23,49 +21,40 @@ def test_what_was_written_is_there_after_a_stop(own_redis: RedisServer) -> None:
         assert client.config_get("appendfsync") == {"appendfsync": "everysec"}
         assert client.config_get("bind") == {"bind": HOST}
     own_redis.stop()
-    assert not own_redis.running()
     own_redis.start()
     with redis.Redis(port=own_redis.port) as client:
         assert client.get("key") == b"value"
 
 
-def test_a_taken_port_says_by_whom(own_redis: RedisServer, tmp_path: Path) -> None:
-    with pytest.raises(StartupError, match=f"port {own_redis.port} .* taken by another Redis"):
-        RedisServer(tmp_path, own_redis.port, find_server()).start()
+def test_only_the_owner_may_enter_the_data_folder(tmp_path: Path) -> None:
+    for folder in (tmp_path / "new", tmp_path / "old"):
+        (tmp_path / "old").mkdir(mode=0o755, exist_ok=True)
+        command(folder, 1)
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_who_listens_on_a_port_is_known(own_redis: RedisServer, tmp_path: Path) -> None:
+    assert occupant(own_redis.port) == "another Redis"
+    with running(tmp_path / "guarded", password="secret") as guarded:
+        assert occupant(guarded.port) == "another Redis"
+    assert occupant(guarded.port) is None
     with socket.create_server((HOST, 0)) as other:
-        port = other.getsockname()[1]
-        with pytest.raises(StartupError, match=f"port {port} .* taken by another program"):
-            RedisServer(tmp_path, port, find_server()).start()
+        assert occupant(other.getsockname()[1]) == "another program"
 
 
-def test_the_password_is_in_a_file_of_the_owner_only(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path / "redis", free_port(), find_server(), "s3cret word")
-    server.start()
-    try:
-        config = tmp_path / "redis" / "redis.conf"
-        assert stat.S_IMODE(config.stat().st_mode) == 0o600
-        assert b"s3cret" not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
-        assert "s3cret" not in server.url
-        with redis.Redis(port=server.port, password="s3cret word") as client:
-            assert client.ping()
-        with (
-            redis.Redis(port=server.port, retry=Retry(NoBackoff(), 0)) as client,
-            pytest.raises(redis.AuthenticationError),
-        ):
-            client.ping()
-        # A guarded server is recognised as Redis without its password.
-        assert module.occupant(server.port) == "another Redis"
-    finally:
-        server.kill()
+def test_a_server_that_ends_at_start_says_why_on_its_output(tmp_path: Path) -> None:
+    told = command(tmp_path, free_port())
+    (tmp_path / "appendonly.aof").write_bytes(b"this is no append-only file")  # Redis 6
+    (tmp_path / "appendonlydir").write_bytes(b"this is no folder")  # Redis 7
+    done = subprocess.run(told, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode != 0
+    assert "append" in done.stdout.lower()
 
 
-def test_a_server_that_ends_at_start_shows_its_log(tmp_path: Path) -> None:
-    (tmp_path / "appendonly.aof").write_bytes(b"this is no append-only file")
-    server = RedisServer(tmp_path, free_port(), find_server())
-    with pytest.raises(StartupError, match="ended at start") as failed:
-        server.start()
-    assert "its log says: " in failed.value.hint
-    assert not server.running()
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartupError, match=r"Redis cannot write to .*/redis: Not a dir"):
+        command(tmp_path / "file" / "redis", 1)
 
 
 def test_without_a_binary_it_says_what_to_install(

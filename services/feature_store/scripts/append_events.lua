@@ -1,5 +1,6 @@
 -- Events go into the history, newest first by their time, or, for impressions, into the exact list
--- of shown items; all go into the Bloom filter. An event id that is known already changes nothing.
+-- of shown items; all go into the Bloom filter. An event id that is known already only becomes the
+-- newest id: those of the last call are all known, whatever was known before.
 -- KEYS: the user, two scratch keys. ARGV: expiry in seconds; hashes, log2 of bits, number of
 -- generations; lengths of the exact list, the history and the list of event ids; the events, each
 -- the hash of its id and its history entry; then masks, one a group of keys.
@@ -34,8 +35,10 @@ local accepted, duplicates = 0, 0
 for i = 1, #ARGV[8], ID_BYTES + EVENT_BYTES do
   local id = ARGV[8]:sub(i, i + ID_BYTES - 1)
   local event = ARGV[8]:sub(i + ID_BYTES, i + ID_BYTES + EVENT_BYTES - 1)
-  if position(ids, id) then
+  local at = position(ids, id)
+  if at then
     duplicates = duplicates + 1
+    ids = id .. ids:sub(1, at - 1) .. ids:sub(at + ID_BYTES)
   else
     accepted = accepted + 1
     ids = id .. ids
@@ -48,10 +51,8 @@ for i = 1, #ARGV[8], ID_BYTES + EVENT_BYTES do
 end
 
 if accepted > 0 then
-  -- All ids of this call are kept, however many: it may be sent again.
-  local kept = math.max(ids_limit, accepted + duplicates)
   redis.call('HSET', user, 'recent', VERSION .. recent, 'history', VERSION .. history,
-    'event_ids', VERSION .. ids:sub(1, kept * 8))
+    'event_ids', VERSION .. ids:sub(1, ids_limit * ID_BYTES))
   for i = 9, #ARGV do add_keys(bloom, ARGV[i]) end
   save_bloom(user, bloom)
 end

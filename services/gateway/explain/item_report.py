@@ -93,7 +93,7 @@ def _at_recall(row: int, trace: Trace, release: GatewayRelease) -> ItemAtStage:
     for name, score in zip(release.channels, scores, strict=True):
         if name in release.channel_names(mask):
             notes.append(f"{name} {score:.4g}")
-    return ItemAtStage("recall", at, max(scores, default=0.0), tuple(notes))
+    return ItemAtStage("recall", at, 1 / at, tuple(notes))
 
 
 def _at_prerank(row: int, trace: Trace) -> tuple[ItemAtStage, ...]:

@@ -17,7 +17,7 @@ from services.gateway.requests import EventInput
 from services.gateway.stats_report import report
 
 UserId = Annotated[str, Path(description="User id, 1 to 256 bytes.")]
-SessionId = Annotated[str, Path(description="Session id of an anonymous visitor, 1 to 256 bytes.")]
+SessionId = Annotated[str, Path(description="Session id of an anonymous visitor, 1 to 240 bytes.")]
 ItemId = Annotated[str, Path(description="Item id, 1 to 256 bytes.")]
 
 EVENT_TYPES = {f"EVENT_TYPE_{kind.name}": int(kind) for kind in EventType}
@@ -131,4 +131,5 @@ def _event(event: models.UserEvent) -> EventInput:
         event.time,
         event.value,
         event.request_id,
+        event.session_id,
     )

@@ -55,12 +55,15 @@ class UserEvent(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     event_id: str = Field("", description="Idempotency key, 1 to 128 bytes.")
-    user_id: str = Field("", description="User id or session id, 1 to 256 bytes.")
+    user_id: str = Field("", description="User id, 1 to 256 bytes; or give session_id.")
     item_id: str = Field("", description="1 to 256 bytes.")
     type: str = Field("", description="Such as EVENT_TYPE_CLICK.", examples=["EVENT_TYPE_CLICK"])
     time: int = Field(0, description="Unix seconds, at most a day ahead; 0: now.")
     value: float = Field(0.0, description="DWELL: seconds; else a strength such as a rating.")
     request_id: str = Field("", description="request_id of the list the item was in.")
+    session_id: str = Field(
+        "", description="Session id of an anonymous visitor, 1 to 240 bytes; or give user_id."
+    )
 
 
 class RecordEventsRequest(BaseModel):

@@ -72,6 +72,7 @@ class Breaker:
     def failed(self) -> None:
         """A request that passed was let down."""
         if self._probe_at is not None:
+            self._probing = False  # the probe is over: a late success is not its
             return
         self._turn_window()
         now, settings = self._clock(), self._settings

@@ -62,6 +62,7 @@ class Guard(Generic[Q, R]):
     async def ask(self, query: Q, timeout: float, fault: Callable[[R], str] = sound) -> Answered[R]:
         """Asks, waiting at most `timeout` seconds; `fault` says what is wrong with a value."""
         if timeout <= 0:
+            self._meter.skip()
             return Answered(None, Failure(Reason.EXPIRED, "no time was left"), 0.0)
         if not self._breaker.open():
             self._meter.skip()

@@ -9,11 +9,12 @@ from services.domain.arrays import F32, Bools
 from services.domain.candidates import best_first
 from services.domain.stages import RerankQuery, Slate
 from services.rerank.rules.notes import Notes, boosted
+from services.rerank.rules.relevance import non_negative
 
 
 @dataclass(frozen=True, slots=True)
 class Boost:
-    """The score of some items becomes score * multiply + add.
+    """The score of some items becomes score * multiply + add; logits are made probabilities first.
 
     Attributes:
         rows: which rows of the release, bool [items].
@@ -48,7 +49,7 @@ class Boosts:
         if not self._any:
             return slate, ()
         multiply, add = self._multiply[slate.rows], self._add[slate.rows]
-        scores = slate.scores * multiply + add
+        scores = non_negative(slate.scores) * multiply + add
         touched = (multiply != 1) | (add != 0)
         order = best_first(scores, len(scores))
         notes = boosted(self.name, slate.rows[touched], query)

@@ -22,6 +22,18 @@ def relevance(scores: F32) -> F64:
     return (wide - low) / (high - low) if high > low else np.zeros_like(wide)
 
 
+def non_negative(scores: F32) -> F32:
+    """Scores that may be multiplied, in the same order; float32 [n].
+
+    A ranker's are left as they are. Where one is negative they are logits, as when only prerank
+    scored them: the logistic function makes probabilities of all. A factor above 1 would otherwise
+    move an item down.
+    """
+    if not len(scores) or scores.min() >= 0:
+        return scores
+    return (0.5 + 0.5 * np.tanh(scores.astype(np.float64) / 2)).astype(np.float32)
+
+
 def chosen_first(slate: Slate, chosen: I64) -> Slate:
     """The slate with the chosen positions first; the others follow in their order."""
     others = np.ones(len(slate.rows), np.bool_)

@@ -59,13 +59,39 @@ def _greedy(codes: Sequence[Codes], k: int, size: int, most: int) -> tuple[list[
     """Always the first item that fits, else the first; and whether one did not fit."""
     chosen: list[int] = []
     free = list(range(len(codes)))
+    window = _Window(most)
     broken = False
     while len(chosen) < k:
-        full = _full(codes, chosen, size, most)
-        at = next((i for i, p in enumerate(free) if full.isdisjoint(codes[p])), None)
+        full = window.full
+        fits = (at for at, p in enumerate(free) if full.isdisjoint(codes[p]))
+        at = next(fits, None) if full else 0
         broken |= at is None
         chosen.append(free.pop(at or 0))
+        window.enter(codes[chosen[-1]])
+        if len(chosen) >= size:
+            window.leave(codes[chosen[-size]])
     return chosen, broken
+
+
+class _Window:
+    """Counts of the last items' categories; `full`: those that the next item must not have."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._counts: dict[int, int] = {}
+        self.full: set[int] = set()
+
+    def enter(self, codes: Codes) -> None:
+        for code in codes:
+            self._counts[code] = count = self._counts.get(code, 0) + 1
+            if count >= self._most:
+                self.full.add(code)
+
+    def leave(self, codes: Codes) -> None:
+        for code in codes:
+            self._counts[code] -= 1
+            if self._counts[code] < self._most:
+                self.full.discard(code)
 
 
 def _may_exist(codes: Sequence[Codes], k: int, size: int, most: int) -> bool:

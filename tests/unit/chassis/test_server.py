@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -11,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import REGISTRY
 from recsys.rerank.v1 import rerank_pb2, rerank_pb2_grpc
 
+from services.chassis.address import joined
 from services.chassis.batch_client import BatchClient
 from services.chassis.channel import open_channel
 from services.chassis.errors import InvalidArgumentError, StartupError
@@ -97,9 +99,27 @@ async def test_health_and_a_port_that_is_taken() -> None:
         for name in ("", "recsys.rerank.v1.RerankService"):
             answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
-        with pytest.raises(StartupError, match="the port is taken"):
+        taken = f"u cannot listen on 127.0.0.1:{server.port}"
+        with pytest.raises(StartupError, match=taken) as refused:
             async with started("u", ServerSettings(port=server.port), mount(Servicer())):
                 pass
+        assert "choose another port" in refused.value.hint
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no IPv6 on this machine")
+async def test_an_ipv6_host() -> None:
+    async with started("t", ServerSettings(host="::1", port=0), mount(Servicer())) as server:
+        health = health_pb2_grpc.HealthStub(open_channel(joined("::1", server.port)))
+        answer = await health.Check(health_pb2.HealthCheckRequest())
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_a_host_of_another_machine_is_named_as_it_was_given() -> None:
+    """192.0.2.1 is for documentation (RFC 5737): no machine has it."""
+    settings = ServerSettings(host="192.0.2.1", port=50050)
+    with pytest.raises(StartupError, match=r"t cannot listen on 192\.0\.2\.1:50050$"):
+        async with started("t", settings, mount(Servicer())):
+            pass
 
 
 async def test_batch_client_turns_status_codes_into_reasons() -> None:

@@ -110,6 +110,18 @@ def test_a_late_success_from_before_the_trip_heals_nothing() -> None:
     assert not breaker.open()
 
 
+def test_a_late_success_after_a_failed_probe_heals_nothing() -> None:
+    clock = Clock()
+    breaker = Breaker(SETTINGS, clock)
+    for _ in range(3):
+        breaker.failed()
+    clock.move(1.0)
+    assert breaker.open()
+    breaker.failed()
+    breaker.succeeded()  # of a call from before the trip
+    assert breaker.tripped
+
+
 class Machine(RuleBasedStateMachine):
     """Calls come, end well or badly, and time passes."""
 

@@ -41,6 +41,7 @@ async def test_an_item_in_the_list(world: World) -> None:
     assert report.title == "Title 41"
     places = {stage.stage: stage.position for stage in report.stages}
     assert places == {"recall": 42, "prerank": 9, "rank": 2, "rerank": 2}
+    assert report.stages[0].score == 1 / 42
     notes = {stage.stage: stage.notes for stage in report.stages}
     assert notes["recall"] == ("two_tower 0.59",)
     assert notes["rank"] == ("interact 0.02381", "like 0.0119")

@@ -1,22 +1,35 @@
 """The way of a request, whole and with each stage failing in each way."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from services.domain.candidates import Candidates
+from services.domain.candidates import Candidates, best_first
+from services.domain.ids import item_key
 from services.domain.outcome import Outcome, Reason
-from services.domain.stages import ChannelReport, Recalled, Reranked, Scores, Slate
+from services.domain.stages import (
+    ChannelReport,
+    Recalled,
+    RecallQuery,
+    Reranked,
+    RerankQuery,
+    Scores,
+    Slate,
+)
 from services.gateway.answer import Answer
-from services.gateway.fallback import hard_rules_only
+from services.gateway.fallback import NO_VECTOR, hard_rules_only
 from services.gateway.release import GatewayRelease
 from services.gateway.requests import RecommendInput
 from services.gateway.trace import Ranking
+from services.rerank.rules.pins import Pin, Pins
 from tests.unit.gateway.clock import Clock
 from tests.unit.gateway.world import (
     BLOCKED,
     IDS,
     ITEMS,
     World,
+    make_release,
     make_world,
     recall,
 )
@@ -205,6 +218,43 @@ async def test_a_pinned_item_need_not_have_been_recalled(world: World) -> None:
     assert answer.items[0].channels == ()
     assert answer.items[0].task_scores is None
     assert answer.items[1].channels == ("two_tower",)
+
+
+async def test_a_pinned_item_that_was_shown_is_not_shown_again(tmp_path: Path) -> None:
+    world = make_world(make_release(tmp_path / "r1", pins={IDS[55]: 1}), deadline_seconds=60.0)
+    pins = Pins([Pin(55, item_key(IDS[55]), frozenset({"odd"}), 1)])
+
+    def rerank(query: RerankQuery) -> Reranked:
+        slate, _ = pins.apply(Slate(query.rows, query.scores), query)
+        return Reranked(Slate(slate.rows[: query.k], slate.scores[: query.k]))
+
+    world["rerank"].answer = rerank
+    lists = [ids(await ask(world, exclude_item_ids=[IDS[0]])) for _ in range(3)]
+    assert lists[0] == [IDS[55], *IDS[1:5]]
+    assert lists[1:] == [IDS[5:10], IDS[10:15]]
+    assert item_key(IDS[0]) in world["rerank"].queries[2].request.exclude
+
+
+async def test_a_rerank_that_orders_keeps_recalls_order(world: World) -> None:
+    """Of two channels: item_cf's scores are far above two_tower's."""
+
+    def two_channels(query: RecallQuery) -> Recalled:
+        rows = np.array([30, 10, 20, 40], np.int32)
+        scores = np.array([[0.1, 0, 0], [0, 9, 0], [0.2, 0, 0], [0, 12, 0]], np.float32)
+        return Recalled(Candidates(rows, np.array([1, 2, 1, 2], np.uint32), scores), NO_VECTOR)
+
+    def rerank(query: RerankQuery) -> Reranked:
+        order = best_first(query.scores, query.k)
+        return Reranked(Slate(query.rows[order], query.scores[order]))
+
+    world["recall"].answer, world["rerank"].answer = two_channels, rerank
+    world["prerank"].mode = world["rank"].mode = "call_error"
+    assert ids(await ask(world)) == [IDS[row] for row in (30, 10, 20, 40)]
+
+
+async def test_blocked_items_are_not_similar_ones(world: World) -> None:
+    answer = await world.gateway.similar(IDS[BLOCKED - 2], 3, "request")
+    assert ids(answer) == [IDS[row] for row in (BLOCKED - 1, BLOCKED + 1, BLOCKED + 2)]
 
 
 async def test_the_same_context_gives_the_same_list(world: World) -> None:

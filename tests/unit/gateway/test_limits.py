@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.chassis.errors import InvalidArgumentError
-from services.domain.ids import item_key
+from services.domain.ids import MAX_ID_BYTES, item_key
 from services.gateway.limits import check_events, check_recommend
 from services.gateway.requests import EventInput, RecommendInput
 
@@ -17,7 +17,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"user_id": "u" * 257}, "user_id"),
     ({"user_id": "é" * 129}, "user_id"),
     ({"user_id": "u", "session_id": "s"}, "session_id"),
-    ({"user_id": "", "session_id": "s" * 257}, "session_id"),
+    ({"user_id": "", "session_id": "s" * 241}, "session_id"),
+    ({"user_id": "session:s"}, "user_id"),
     ({"k": 0}, "k"),
     ({"k": -1}, "k"),
     ({"k": 101}, "k"),
@@ -63,7 +64,12 @@ def test_a_request_at_its_limits() -> None:
 
 def test_what_is_not_given() -> None:
     asked = check_recommend(RecommendInput(session_id="s"), NOW)
-    assert (asked.user_id, asked.k) == ("s", 20)
+    assert (asked.user_id, asked.k) == ("session:s", 20)
+
+
+def test_the_key_of_the_longest_session_is_an_id() -> None:
+    asked = check_recommend(RecommendInput(session_id="é" * 120), NOW)
+    assert len(asked.user_id.encode()) <= MAX_ID_BYTES
 
 
 GOOD_EVENT: dict[str, Any] = {"event_id": "e", "user_id": "u", "item_id": "i", "type": 2}
@@ -72,6 +78,9 @@ BAD_EVENTS: list[tuple[dict[str, Any], str]] = [
     ({"event_id": "e" * 129}, "event_id"),
     ({"user_id": ""}, "user_id"),
     ({"user_id": "u" * 257}, "user_id"),
+    ({"user_id": "session:u"}, "user_id"),
+    ({"session_id": "s"}, "session_id"),
+    ({"user_id": "", "session_id": "s" * 241}, "session_id"),
     ({"item_id": ""}, "item_id"),
     ({"item_id": "i" * 257}, "item_id"),
     ({"type": 0}, "type"),
@@ -106,6 +115,13 @@ def test_events_are_grouped_by_user_in_their_order() -> None:
     first, second, _ = users[0].events
     assert first.time == NOW  # 0: now
     assert (second.time, second.value, second.key) == (2, 1.0, item_key("i2"))
+
+
+def test_events_of_a_session_are_not_those_of_the_user_of_that_name() -> None:
+    mine = EventInput("e", "", "i", 2, session_id="196")
+    users, faults = check_events([mine, EventInput("e", "196", "i", 2)], NOW)
+    assert not faults
+    assert [user.user_id for user in users] == ["session:196", "196"]
 
 
 @pytest.mark.parametrize("count", [0, 1001])

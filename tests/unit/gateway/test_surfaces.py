@@ -57,7 +57,8 @@ BAD_LISTS: list[tuple[dict[str, Any], str, dict[str, Any], str]] = [
     ({"user_id": "u", "k": 101}, "/v1/users/u", {"k": 101}, "k"),
     ({}, "/v1/users/", {}, "user_id"),
     ({"user_id": "u" * 257}, f"/v1/users/{'u' * 257}", {}, "user_id"),
-    ({"session_id": "s" * 257}, f"/v1/sessions/{'s' * 257}", {}, "session_id"),
+    ({"session_id": "s" * 241}, f"/v1/sessions/{'s' * 241}", {}, "session_id"),
+    ({"user_id": "session:s"}, "/v1/users/session:s", {}, "user_id"),
     ({"user_id": "u", "page_token": "x"}, "/v1/users/u", {"page_token": "x"}, "page_token"),
     ({"user_id": "u", "filter": {"tags": ["x"]}}, "/v1/users/u", {"tag": "x"}, "filter.tags"),
     ({"user_id": "u", "placement": "p" * 65}, "/v1/users/u", {"placement": "p" * 65}, "placement"),
@@ -280,6 +281,15 @@ async def test_sessions(world: World, stub: Stub, http: httpx.AsyncClient) -> No
     shown = [item.item_id for item in over_grpc.items]
     assert [item["item_id"] for item in answer.json()["items"]] == IDS[2:4]
     assert shown == IDS[:2]
+    event = {"session_id": "s", "item_id": IDS[4], "type": "EVENT_TYPE_CLICK"}
+    request = pb.RecordEventsRequest(events=[pb.UserEvent(event_id="1", **event)])
+    assert (await stub.RecordEvents(request)).accepted == 1
+    answer = await http.post("/v1/events", json={"events": [{"event_id": "2", **event}]})
+    assert answer.json()["accepted"] == 1
+    answer = await http.get("/v1/sessions/s/recommendations?k=2")
+    assert [item["item_id"] for item in answer.json()["items"]] == IDS[5:7]
+    answer = await http.get("/v1/users/s/recommendations?k=2")
+    assert [item["item_id"] for item in answer.json()["items"]] == IDS[:2], "a user is another"
 
 
 async def test_recall_that_cannot_answer_similar_items(

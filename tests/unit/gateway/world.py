@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -51,7 +51,7 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 
-def make_release(folder: Path) -> GatewayRelease:
+def make_release(folder: Path, pins: Mapping[str, int] | None = None) -> GatewayRelease:
     """Row r has the id item-r, the category of its parity, and is the r-th most popular."""
     for name in ("catalog", "recall"):
         (folder / name).mkdir(parents=True)
@@ -64,7 +64,8 @@ def make_release(folder: Path) -> GatewayRelease:
     StringColumn.write(folder / layout.CATALOG_TITLES, [f"Title {row}" for row in range(ITEMS)])
     schema = FeatureSchema(categories=CATEGORIES)
     schema.write(folder)
-    Parameters(quotas={}, blend=(), rerank=Rerank(blocks=(IDS[BLOCKED],))).write(folder)
+    rules = Rerank(pins=pins or {}, blocks=(IDS[BLOCKED],))
+    Parameters(quotas={}, blend=(), rerank=rules).write(folder)
     Manifest(
         id="r1",
         created="2026-01-01T00:00:00Z",

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -26,8 +27,11 @@ from models.training.log import Log
 from models.training.pipeline import train_release
 from models.training.split import queries
 from services.domain.context import RequestContext
+from services.domain.events import EventType
+from services.domain.ids import item_keys
 from services.domain.stages import RecallQuery
 from tests.releases import TINY, tiny_dataset, tiny_release
+from tests.unit.models.logs import make_log
 
 
 def quiet(_: str) -> Callable[[float], None]:
@@ -58,14 +62,19 @@ def test_the_same_seed_makes_the_same_files(release: Path, tmp_path: Path) -> No
     assert again.metrics == Manifest.read(release).metrics
 
 
-def test_training_sees_the_candidates_that_serving_gives(release: Path, tmp_path: Path) -> None:
-    """Same items, bits and scores in the same order: there is no skew between the two."""
-    dataset = tiny_dataset(tmp_path / "tiny")
-    tables = dataset.tables()
-    log = Log.of(tables, has_clock=True)
+@pytest.mark.parametrize("seed", range(5))
+def test_training_sees_the_candidates_that_serving_gives(
+    release: Path, tmp_path: Path, seed: int
+) -> None:
+    """Same items, bits and scores: there is no skew between the two, whatever users did."""
+    items = tiny_dataset(tmp_path / "tiny").tables().items
+    generator = np.random.default_rng(seed)
+    lengths = generator.integers(1, 150, 12)  # repeats, and more than the models read
+    walks = [generator.integers(0, items.height, length).tolist() for length in lengths]
+    log = replace(make_log(walks, items.height), keys=item_keys(items["item_id"].to_list()))
     models = loaded(release)
-    some = np.arange(0, log.user_count, 5)
-    wanted = queries(log, some, log.sizes[some] - 1)
+    some = np.arange(log.user_count)
+    wanted = queries(log, some, log.sizes - 1)
     ours = recall(models, log, wanted, UserEncoder.open(release), Parameters.read(release))
     funnel = Funnel.open(release)
     contexts = [log.context(int(u), int(e)) for u, e in zip(some, wanted.ends, strict=True)]
@@ -105,6 +114,30 @@ def loaded(release: Path) -> Recall:
         popularity=popularity,
         statics=np.load(release / layout.PRERANK_ITEMS),
     )
+
+
+def test_users_who_come_back_to_items_are_measured_on_new_ones(
+    release: Path, tmp_path: Path
+) -> None:
+    """A click, then a purchase of the same item: the purchase is nothing to be found."""
+    dataset = with_purchases(tiny_dataset(tmp_path / "tiny"), tmp_path / "twice")
+    found = Manifest.read(train_release(dataset, tmp_path / "r", TINY, quiet)).metrics
+    assert found["recall.recall@300"] == 1.0  # all of the 120 items that the user did not have
+    assert found["popular.ndcg@10"] == Manifest.read(release).metrics["popular.ndcg@10"]
+    assert found["item_cf.ndcg@10"] > found["popular.ndcg@10"]
+    assert found["two_tower.hr@10"] > 10 / 80  # chance: users have had at most 40 of the items
+
+
+def with_purchases(dataset: Dataset, folder: Path) -> Dataset:
+    """The data set with a purchase after every event."""
+    tables = dataset.tables()
+    first = tables.interactions.with_columns(order=2 * pl.col("order"))
+    purchase = pl.lit(EventType.PURCHASE.value, pl.UInt8)
+    again = first.with_columns(event=purchase, order=pl.col("order") + 1)
+    both = pl.concat([first, again]).sort("user_id", "order")
+    about = Description(folder.name, "made up", "none", has_clock=True)
+    tables = Tables(both, tables.users, tables.items)
+    return save(folder.parent, about, tables, pl.DataFrame(schema=REJECTED_SCHEMA))
 
 
 def test_metrics_of_places() -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
+from models.schema import layout
 from models.schema.catalog import Catalog
 from models.schema.features import FeatureSchema
+from models.schema.manifest import Manifest
 from services.domain.context import RequestContext, UserContext
 from services.domain.outcome import Reason
 from services.domain.protocols import CandidateSource, Fetched
@@ -19,9 +22,9 @@ from services.recall.model import RecallModel, Timing
 from services.recall.pipeline import open_recall
 from services.recall.runners import ThreadRunner
 from services.recall.settings import RecallSettings
-from tests.releases import release
+from tests.releases import release, release_copy
 
-__all__ = ["release"]
+__all__ = ["release", "release_copy"]
 
 LIMIT = 50
 
@@ -121,6 +124,7 @@ SIZES = FetchSizes(
     fills=np.array([False, False, True]),
     seen_margin=15,
     filtered=200,
+    everything=5000,
 )
 
 
@@ -139,9 +143,31 @@ def test_a_longer_list_takes_more_of_each_channel() -> None:
     assert SIZES.of(query(limit=6)) == [30, 20, 10]
 
 
-def test_a_request_for_categories_looks_deeper() -> None:
+def test_a_request_for_categories_looks_deeper_and_fills_from_everything() -> None:
     narrow = RequestContext(now=0, categories=("drama",))
-    assert SIZES.of(replace(query(limit=60), request=narrow)) == [200, 200, 200]
+    assert SIZES.of(replace(query(limit=60), request=narrow)) == [200, 200, 5000]
+
+
+async def test_a_category_of_unpopular_items_fills_the_list(release: Path) -> None:
+    model = open_recall(release, RecallSettings(channel_timeout=60.0, filtered_fetch=1))
+    alone = with_channels(model, Broken("two_tower"), Broken("item_cf"))
+    catalog = Catalog(release, FeatureSchema.read(release).categories)
+    western = np.flatnonzero(catalog.rows_in(("western",)))
+    narrow = RequestContext(now=0, categories=("western",))
+    (one,) = await recalled(alone, replace(query(limit=len(western)), request=narrow))
+    assert sorted(one.candidates.rows.tolist()) == western.tolist()
+
+
+def test_a_channel_that_the_release_does_not_name_is_not_opened(release_copy: Path) -> None:
+    manifest = Manifest.read(release_copy)
+    replace(manifest, channels=("popular", "item_cf")).write(release_copy)
+    (release_copy / layout.USER_TOWER).unlink()
+    with capture_logs() as logs:
+        model = open_recall(release_copy, RecallSettings())
+    assert [channel.name for channel in model.channels] == ["popular", "item_cf"]
+    assert [(line["event"], line["channel"]) for line in logs] == [
+        ("channel is not in the release", "two_tower")
+    ]
 
 
 async def test_similar_is_the_mean_of_both_measures(model: RecallModel, release: Path) -> None:

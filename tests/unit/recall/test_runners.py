@@ -123,6 +123,20 @@ async def test_a_batch_behind_one_that_hangs_does_not_hide_it() -> None:
     assert skipped.failure.message == "still busy with an earlier batch"
 
 
+async def test_a_channel_that_hangs_is_skipped_after_its_call_was_cancelled() -> None:
+    source = Gated()
+    runner = ThreadRunner(source)
+    call = asyncio.ensure_future(runner.fetch([QUERY], [1], LONG))
+    await asyncio.to_thread(source.begun.wait, LONG)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    skipped = await runner.fetch([QUERY], [1], 0.01)
+    source.gate.set()
+    assert skipped.failure is not None
+    assert skipped.failure.message == "still busy with an earlier batch"
+
+
 async def test_the_thread_ends_with_its_runner() -> None:
     def named(source: CandidateSource) -> list[threading.Thread]:
         return [t for t in threading.enumerate() if t.name == f"recall-{source.name}"]

@@ -17,8 +17,8 @@ from recstack.client import (
     ServerFailedError,
     UnavailableError,
 )
-from recstack.redis_server import free_port
 from recstack.reflection import CallFailedError, ReflectionCaller
+from tests.redis import free_port
 
 
 class Scripted(gateway_pb2_grpc.RecommendationServiceServicer):

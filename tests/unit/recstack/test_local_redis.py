@@ -1,26 +1,14 @@
 """Which Redis a stack uses, on real servers."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from recstack.local_redis import local_redis
 from recstack.processes import REDIS_PORT
-from recstack.redis_server import RedisServer, find_server, free_port
 from recstack.workspace import Workspace
 from services.chassis.errors import StartupError
-
-
-@contextmanager
-def server(folder: Path, port: int) -> Iterator[RedisServer]:
-    running = RedisServer(folder, port, find_server())
-    running.start()
-    try:
-        yield running
-    finally:
-        running.kill()
+from tests.redis import free_port, running
 
 
 @pytest.fixture
@@ -39,18 +27,18 @@ async def test_else_one_in_the_workspace_is_to_be_started(workspace: Workspace) 
     assert found.child is not None
     assert not await found.child.probe()
     port = REDIS_PORT + workspace.port_offset
-    with server(workspace.redis, port):
+    with running(workspace.redis, port):
         assert await found.child.probe()
 
 
 def test_one_that_was_left_over_is_used_again(workspace: Workspace) -> None:
-    with server(workspace.redis, REDIS_PORT + workspace.port_offset) as left:
+    with running(workspace.redis, REDIS_PORT + workspace.port_offset) as left:
         found = local_redis(workspace)
         assert (found.url, found.child) == (left.url, None)
 
 
 def test_a_redis_of_somebody_else_is_not_used(workspace: Workspace, tmp_path: Path) -> None:
     port = REDIS_PORT + workspace.port_offset
-    with server(tmp_path / "other", port), pytest.raises(StartupError, match=str(port)) as error:
+    with running(tmp_path / "other", port), pytest.raises(StartupError, match=str(port)) as error:
         local_redis(workspace)
     assert "RECSTACK_REDIS_URL" in error.value.hint

@@ -3,8 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
-from recstack.processes import STAGES, Plan
+from recstack.processes import GATEWAY_PORT, METRICS, STAGES, Plan
 from recstack.workspace import Workspace
+from services.chassis.settings import ServerSettings
+from services.feature_store.settings import FeatureStoreSettings
+from services.gateway.settings import GatewaySettings
+from services.prerank.settings import PrerankSettings
+from services.rank.settings import RankSettings
+from services.recall.settings import RecallSettings
+from services.rerank.settings import RerankSettings
 
 PLAN = Plan(
     Workspace(Path("var"), port_offset=100),
@@ -13,6 +20,21 @@ PLAN = Plan(
     release="r1",
     redis_url="redis://127.0.0.1:6499/0",
 )
+
+SETTINGS: dict[str, type[ServerSettings]] = {
+    "gateway": GatewaySettings,
+    "feature_store": FeatureStoreSettings,
+    "recall": RecallSettings,
+    "prerank": PrerankSettings,
+    "rank": RankSettings,
+    "rerank": RerankSettings,
+}
+
+
+def test_a_service_started_by_hand_has_the_ports_that_up_gives_it() -> None:
+    for name, port in {"gateway": GATEWAY_PORT, **STAGES}.items():
+        default = {key: field.default for key, field in SETTINGS[name].model_fields.items()}
+        assert (default["port"], default["metrics_port"]) == (port, port + METRICS), name
 
 
 def test_the_gateway_is_told_where_each_stage_listens() -> None:

@@ -65,6 +65,11 @@ def test_every_event_type_of_the_contract_can_be_sent() -> None:
         assert sent.event_id == event.event_id
 
 
+def test_an_event_of_a_session_names_no_user() -> None:
+    (sent,) = wire.events_request([results.Event(session_id="1", item_id="2")]).events
+    assert (sent.user_id, sent.session_id, sent.item_id) == ("", "1", "2")
+
+
 def test_two_events_have_two_ids() -> None:
     assert results.Event("1", "2").event_id != results.Event("1", "2").event_id
 

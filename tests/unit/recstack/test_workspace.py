@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from recstack import ports
+from recstack.processes import Plan
+from recstack.stack import check_ports
 from recstack.workspace import Workspace
 from services.chassis.errors import StartupError
 
@@ -62,3 +64,27 @@ def test_a_taken_port_is_found_with_its_holder() -> None:
             assert ports.holder(port).startswith(f"process {os.getpid()}: ")
     assert ports.taken("127.0.0.1", [port]) == []
     assert ports.holder(port) == ""
+
+
+def test_a_host_of_another_machine_is_not_a_taken_port(tmp_path: Path) -> None:
+    """192.0.2.1 is for documentation (RFC 5737): no machine has it."""
+    with pytest.raises(StartupError, match=r"cannot listen on 192\.0\.2\.1: ") as error:
+        check_ports(Plan(Workspace(tmp_path), "192.0.2.1", ""))
+    assert "--host" in error.value.hint
+
+
+def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(StartupError, match=f"cannot write to {tmp_path}/file/var: ") as error,
+        Workspace(tmp_path / "file" / "var").locked(),
+    ):
+        pass
+    assert "--var" in error.value.hint
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    (tmp_path / "up.lock").symlink_to("/dev/full")
+    with pytest.raises(StartupError, match="No space left"), Workspace(tmp_path).locked():
+        pass

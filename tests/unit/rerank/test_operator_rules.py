@@ -74,6 +74,28 @@ def test_boosts_of_one_item_multiply_then_add_whatever_their_order():
     assert first.scores.tolist() == second.scores.tolist() == [4.0]
 
 
+@given(
+    st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=ITEMS),
+    st.floats(1, 1e6),
+    st.data(),
+)
+def test_a_factor_above_one_never_moves_an_item_down(scores, factor, data):
+    """Also of logits, which are below zero where prerank alone scored."""
+    column = np.sort(np.array(scores, np.float32))[::-1]
+    rows = np.arange(len(column), dtype=np.int32)
+    row = data.draw(st.sampled_from(rows.tolist()))
+    result, _ = Boosts([boost([row], factor)], ITEMS).apply(Slate(rows, column), query())
+    order = result.rows.tolist()
+    assert order.index(row) <= row
+    assert [other for other in order if other != row] == [r for r in rows.tolist() if r != row]
+
+
+def test_a_large_factor_brings_a_negative_score_to_the_front():
+    rows, logits = np.arange(3, dtype=np.int32), np.array([-0.5, -1, -6], np.float32)
+    rule = Boosts([boost([2], multiply=1000)], ITEMS)
+    assert rule.apply(Slate(rows, logits), query())[0].rows.tolist() == [2, 0, 1]
+
+
 def test_a_factor_of_zero_buries_but_does_not_remove():
     result, _ = Boosts([boost([1], multiply=0)], ITEMS).apply(slate(1, 2, 3), query())
     assert result.rows.tolist() == [2, 3, 1]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from models.schema.parameters import Rerank
 from services.domain.context import RequestContext
@@ -104,8 +105,7 @@ async def test_a_wrong_query_fails_alone(tmp_path, wrong, said):
 @pytest.mark.parametrize(
     ("rules", "said"),
     [
-        ("pins: {gone: 1}", "pins: no such item in the release: gone"),
-        ("blocks: [i1, gone, away]", "blocks: no such item in the release: gone, away"),
+        ("pins: {gone: 1, away: 2}", "pins: no such item in the release: gone, away"),
         ("boosts: [{item: gone, add: 1}]", "boosts: no such item in the release: gone"),
         ("boosts: [{category: War, add: 1}]", "boosts: no item of the release is in category War"),
     ],
@@ -113,3 +113,10 @@ async def test_a_wrong_query_fails_alone(tmp_path, wrong, said):
 def test_what_the_release_does_not_have_is_named(tmp_path, rules, said):
     with pytest.raises(RulesError, match=said):
         opened(tmp_path, PLAIN, rules)
+
+
+async def test_a_block_of_what_the_release_does_not_have_is_a_warning(tmp_path):
+    with capture_logs() as logs:
+        model = opened(tmp_path, PLAIN, "blocks: [i0, gone, away]")
+    assert [(log["log_level"], log["items"]) for log in logs] == [("warning", ["gone", "away"])]
+    assert (await answer(model)).slate.rows.tolist() == [1, 2, 6]

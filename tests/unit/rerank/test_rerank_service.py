@@ -37,7 +37,7 @@ def query(release: str = "r1", remaining: float = 1.0, k: int = 3) -> RerankQuer
 @pytest_asyncio.fixture
 async def channel(tmp_path) -> AsyncIterator[grpc.aio.Channel]:
     make_release(tmp_path, PARAMETERS)
-    settings = RerankSettings(port=0, releases=str(tmp_path))
+    settings = RerankSettings(port=0, metrics_port=0, releases=str(tmp_path))
     async with (
         started("rerank", settings, mounted(settings)) as server,
         open_channel(f"127.0.0.1:{server.port}") as channel,
@@ -91,13 +91,13 @@ async def test_too_many_queries_are_refused_as_a_whole(channel):
 
 @pytest.mark.parametrize(
     ("rules", "said"),
-    [("blocks: [gone]", "no such item in the release: gone"), ("bolcks: [i1]", "bolcks")],
+    [("pins: {gone: 1}", "no such item in the release: gone"), ("bolcks: [i1]", "bolcks")],
 )
 async def test_a_wrong_rules_file_stops_the_start_and_is_named(tmp_path: Path, rules, said):
     make_release(tmp_path, PARAMETERS)
     file = tmp_path / "rules.yaml"
     file.write_text(rules)
-    settings = RerankSettings(port=0, releases=str(tmp_path), rules_file=str(file))
+    settings = RerankSettings(port=0, metrics_port=0, releases=str(tmp_path), rules_file=str(file))
     with pytest.raises(StartupError, match=said) as error:
         async with started("rerank", settings, mounted(settings)):
             pass

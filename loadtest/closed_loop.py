@@ -19,6 +19,8 @@ import uvloop
 from recsys.common.v1.common_pb2 import Reason
 from recsys.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 
+from services.chassis.channel import open_channel
+
 DEADLINE = 2.0
 
 
@@ -78,11 +80,7 @@ class _Counts:
 
 async def run(load: Load) -> Result:
     """Sends the load from this process."""
-    # Without a pool of its own, every channel to one address is the same connection.
-    options = (("grpc.use_local_subchannel_pool", 1),)
-    channels = [
-        grpc.aio.insecure_channel(load.address, options=options) for _ in range(load.connections)
-    ]
+    channels = [open_channel(load.address) for _ in range(load.connections)]
     users = itertools.cycle(range(1, load.users + 1))
     counts = _Counts()
     start = time.perf_counter()

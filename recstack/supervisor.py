@@ -72,6 +72,7 @@ class Supervisor:
         )
         for task in (answers, refusal):
             task.cancel()
+        await asyncio.gather(answers, refusal, return_exceptions=True)
         if refusal in done:
             child = refusal.result()
             raise StartupError(last_words(child.log) or f"{child.name} does not start")

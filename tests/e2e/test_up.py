@@ -21,6 +21,7 @@ from tests.e2e.stack import (
     RunningStack,
     alive,
     children_of,
+    free_offset,
     has_torch,
     name,
     run_recstack,
@@ -44,7 +45,7 @@ def releases(stack: RunningStack, tmp_path: Path) -> Path:
 
 def refused(*arguments: str) -> str:
     """What a stack says that does not start."""
-    done = run_recstack("up", *arguments)
+    done = run_recstack("up", "--port-offset", str(free_offset()), *arguments)
     assert done.returncode == 2
     assert done.stdout == ""
     assert "Traceback" not in done.stderr

@@ -1,6 +1,7 @@
 """The supervisor on real processes."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -85,7 +86,7 @@ async def test_the_delay_doubles_up_to_its_limit(tmp_path: Path) -> None:
 
 
 async def test_a_child_that_refuses_to_start_ends_the_start_with_its_own_words(
-    tmp_path: Path,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     code = "import sys; print('{}'); print('rank: no release', file=sys.stderr); sys.exit(2)"
     supervisor = Supervisor([[child(tmp_path, "rank", code)]], print, FAST)
@@ -93,6 +94,8 @@ async def test_a_child_that_refuses_to_start_ends_the_start_with_its_own_words(
         async with running(supervisor):
             pass
     assert supervisor.pids == {}
+    gc.collect()
+    assert not caplog.records, "no stack trace of what was given up"
 
 
 async def test_a_child_that_never_answers_is_named(tmp_path: Path) -> None:

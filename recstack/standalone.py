@@ -31,20 +31,29 @@ from services.rerank.pipeline import open_rerank
 from services.rerank.settings import RerankSettings
 
 
+class _StageSettings:
+    """The environment's settings of every stage, read before anything is opened."""
+
+    def __init__(self) -> None:
+        self.feature_store = from_environment(FeatureStoreSettings)
+        self.recall = from_environment(RecallSettings)
+        self.prerank = from_environment(PrerankSettings)
+        self.rank = from_environment(RankSettings)
+        self.rerank = from_environment(RerankSettings)
+
+
 async def in_process(_gateway: GatewaySettings, stack: AsyncExitStack) -> Stages:
     """The stages of the environment's settings; what they hold is let go with the stack.
 
     Raises:
         StartupError: the release is not there or refused, or the Redis address is wrong.
     """
-    store_settings = from_environment(FeatureStoreSettings)
-    store = await stack.enter_async_context(open_feature_store(store_settings))
-    recall_settings = from_environment(RecallSettings)
-    rerank_settings = from_environment(RerankSettings)
-    recall = await load_slots(recall_settings, partial(open_recall, settings=recall_settings))
-    prerank = await load_slots(from_environment(PrerankSettings), open_prerank)
-    rank = await load_slots(from_environment(RankSettings), open_rank)
-    rerank = await load_slots(rerank_settings, partial(open_rerank, settings=rerank_settings))
+    settings = _StageSettings()
+    store = await stack.enter_async_context(open_feature_store(settings.feature_store))
+    recall = await load_slots(settings.recall, partial(open_recall, settings=settings.recall))
+    prerank = await load_slots(settings.prerank, open_prerank)
+    rank = await load_slots(settings.rank, open_rank)
+    rerank = await load_slots(settings.rerank, partial(open_rerank, settings=settings.rerank))
     return Stages(
         contexts=store.contexts,
         recall=ReleaseStage(recall),

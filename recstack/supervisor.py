@@ -46,7 +46,7 @@ class Supervisor:
         self._patience = patience or Patience()
         self._processes: dict[str, Process] = {}
         self._keepers: list[asyncio.Task[None]] = []
-        self._refused: asyncio.Queue[Child] = asyncio.Queue()
+        self._refused: asyncio.Queue[str] = asyncio.Queue()
 
     @property
     def pids(self) -> dict[str, int]:
@@ -74,8 +74,7 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(answers, refusal, return_exceptions=True)
         if refusal in done:
-            child = refusal.result()
-            raise StartupError(last_words(child.log) or f"{child.name} does not start")
+            raise StartupError(refusal.result())
         if answers not in done:
             silent = [child.name for child in children if not await child.probe()]
             logs = f"its log is in {children[0].log.parent}"
@@ -97,7 +96,8 @@ class Supervisor:
             process = self._processes[child.name] = await spawn(child)
             code = await process.wait()
             if code == CANNOT_START:
-                self._refused.put_nowait(child)
+                # Its words are read before a restart writes over them.
+                self._refused.put_nowait(last_words(child.log) or f"{child.name} does not start")
             if time.monotonic() - born > self._patience.settled:
                 delay = self._patience.first_delay
             self._say(f"{child.name} {ending(code)}; restarting in {delay:.1f} s")

@@ -29,6 +29,10 @@ RATINGS = st.one_of(
 TIMES = st.one_of(
     st.sampled_from(["", "x", "-1", "4294967296", "7", "7"]), st.integers(0, 9).map(str)
 )
+# Unicode's White_Space; Python's str.strip also takes the separators of ASCII's control characters.
+WHITE_SPACE = "".join(
+    c for c in map(chr, range(0x3001)) if c.isspace() and c not in "\x1c\x1d\x1e\x1f"
+)
 LOGS = st.lists(st.tuples(IDS, IDS, RATINGS, TIMES), min_size=1, max_size=30)
 
 
@@ -45,7 +49,7 @@ def reference(log: list[Cells]) -> Reference:
     kept: list[tuple[str, str, int, float, int]] = []
     rejected = duplicates = 0
     for user, item, rating, time in log:
-        ids_good = all(i.strip() and len(i.encode()) <= 256 for i in (user, item))
+        ids_good = all(i.strip(WHITE_SPACE) and len(i.encode()) <= 256 for i in (user, item))
         if not ids_good or not _finite(rating) or not time.isdigit() or int(time) >= 2**32:
             rejected += 1
             continue

@@ -88,7 +88,7 @@ async def test_the_delay_doubles_up_to_its_limit(tmp_path: Path) -> None:
 async def test_a_child_that_refuses_to_start_ends_the_start_with_its_own_words(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    code = "import sys; print('{}', flush=True); print('rank: no release', file=sys.stderr); sys.exit(2)"
+    code = "import sys; print('{}', flush=True); sys.stderr.write('rank: no release'); sys.exit(2)"
     supervisor = Supervisor([[child(tmp_path, "rank", code)]], print, FAST)
     with pytest.raises(StartupError, match="rank: no release"):
         async with running(supervisor):

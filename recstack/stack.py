@@ -1,9 +1,12 @@
 """A stack on this machine, from start to end."""
 
 import asyncio
+import json
+import shlex
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 from recstack import ports
 from recstack.client import DEFAULT_ADDRESS
@@ -12,7 +15,7 @@ from recstack.preparation import fingerprint_of
 from recstack.processes import GATEWAY_PORT, HTTP_PORT, Plan
 from recstack.standalone import user_imports
 from recstack.supervisor import Supervisor
-from recstack.users import load_users, users_of
+from recstack.users import example_user, load_users, users_of
 from services.chassis.errors import StartupError
 from services.domain.outcome import CallError
 
@@ -72,7 +75,7 @@ async def _start(supervisor: Supervisor, plan: Plan, data: Path | None, say: Say
     if data:
         await _load_users(plan.redis_url, data, say)
     plan.workspace.announce({"stats": plan.stats_urls()})
-    print(ready_line(plan), flush=True)
+    print(ready_line(plan, example_user(data)), flush=True)
 
 
 async def _load_users(redis_url: str, data: Path, say: Say) -> None:
@@ -88,17 +91,18 @@ async def _load_users(redis_url: str, data: Path, say: Say) -> None:
             say(f"{existing} users of {data} were in Redis already and are left as they are")
 
 
-def ready_line(plan: Plan) -> str:
+def ready_line(plan: Plan, user: str) -> str:
     """Where the stack answers, and what to try."""
     grpc, http = plan.address(GATEWAY_PORT), plan.address(HTTP_PORT)
     option = f" --address {grpc}" if grpc != DEFAULT_ADDRESS else ""
+    asked = shlex.quote(json.dumps({"user_id": user}))
     method = "recsys.gateway.v1.RecommendationService/Recommend"
     return "\n".join(
         (
             f"ready: gRPC {grpc} · HTTP http://{http} (docs at /docs) · release {plan.release}"
             f" · logs {plan.workspace.logs}",
-            f"  recstack recommend --user 196{option}",
-            f"  curl 'http://{http}/v1/users/196/recommendations?k=20'",
-            f'  grpcurl -plaintext -d \'{{"user_id": "196"}}\' {grpc} {method}',
+            f"  recstack recommend --user {shlex.quote(user)}{option}",
+            f"  curl 'http://{http}/v1/users/{quote(user, safe='')}/recommendations?k=20'",
+            f"  grpcurl -plaintext -d {asked} {grpc} {method}",
         )
     )

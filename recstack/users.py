@@ -39,6 +39,15 @@ def users_of(data: Path) -> Iterator[UserImport]:
         yield UserImport(user_id, profiles.get(user_id, {}), events.history(), newest_first)
 
 
+def example_user(data: Path | None) -> str:
+    """A user of the data set, for commands to try; without one, anybody: a cold start."""
+    if data is None:
+        return "anybody"
+    from models.data.dataset import Dataset
+
+    return str(Dataset.open(data).tables().users["user_id"][0])
+
+
 @dataclass(frozen=True, slots=True)
 class _Events:
     """Events of one user, oldest first, as columns."""

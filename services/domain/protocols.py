@@ -1,12 +1,10 @@
-"""The seams of the stack: what a channel, a filter, a scorer, a rule and a gate look like."""
+"""The seams of the stack: what a stage, a channel, a filter and a rule look like."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from services.domain.arrays import F32, I32, Bools
-from services.domain.candidates import Candidates
-from services.domain.context import UserContext
 from services.domain.outcome import Outcome
 from services.domain.stages import RecallQuery, RerankQuery, RuleNote, Slate
 
@@ -61,14 +59,6 @@ class Filter(Protocol):
         ...
 
 
-class Scorer(Protocol):
-    """Scores candidates: same length, same order."""
-
-    def score(self, context: UserContext, candidates: Candidates) -> F32:
-        """float32 [n], higher is better."""
-        ...
-
-
 class Rule(Protocol):
     """A step of reranking."""
 
@@ -76,12 +66,4 @@ class Rule(Protocol):
 
     def apply(self, slate: Slate, query: RerankQuery) -> tuple[Slate, tuple[RuleNote, ...]]:
         """A new list, best first, and what was done to which item."""
-        ...
-
-
-class Gate(Protocol):
-    """Whether something may be used for a request: a breaker, a switch, a limit."""
-
-    def open(self) -> bool:
-        """True when the request may pass."""
         ...

@@ -28,7 +28,7 @@ class BreakerSettings:
 
 
 class Breaker:
-    """A `Gate`: `open()` says whether a request may pass.
+    """`open()` says whether a request may pass.
 
     Closed circuit: all pass. Tripped: one probe each `pause_seconds`, whose success closes the
     circuit. A probe without an end (its caller went away) blocks nothing: the next one follows.

@@ -195,7 +195,7 @@ def test_import_failures(
 def movielens(folder: Path) -> Path:
     """A made-up folder of MovieLens-1M's layout."""
     text = "user\tmovie\tbucket\tpos\n1\t10\t4-5\t1\n1\t20\t3\t0\n2\t10\t1-2\t0\n2\t30\t3\t-1\n"
-    (folder / "interactions.tsv.gz").write_bytes(gzip.compress(text.encode()))
+    (folder / "interactions.tsv.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
     (folder / "users.dat").write_text("1::F::25::10::00001\n2::M::1::4::00002\n")
     (folder / "movies.dat").write_text("10::Été, L' (1990)::Drama|War\n40::Old (II)::Comedy\n")
     return folder

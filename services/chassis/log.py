@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
@@ -30,6 +32,18 @@ def configure(service: str, level: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stdout),
         cache_logger_on_first_use=False,
     )
+
+
+@contextmanager
+def only(level: str) -> Iterator[None]:
+    """Within it, lower levels are not logged: for commands that speak to people themselves."""
+    before = structlog.get_config()
+    number = logging.getLevelName(level.upper())
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def get_logger(name: str) -> FilteringBoundLogger:

@@ -1,9 +1,10 @@
 """Settings that every service has. Only a service's __main__ reads them from the environment."""
 
 import sys
+from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings
 
 S = TypeVar("S", bound=BaseSettings)
@@ -39,6 +40,21 @@ class ReleaseSettings(ServerSettings):
 
     releases: str = "var/releases"
     release: str = ""
+
+
+class RedisSettings(BaseSettings):
+    """Settings of a service that works with Redis off the path of requests.
+
+    Attributes:
+        redis_url: redis://, rediss:// (TLS) or unix:// address; may hold user and password; empty:
+            there is no Redis, and what needs it is off.
+        redis_password_file: a file with the password, instead of one in the address.
+        redis_timeout: seconds until a silent Redis is given up.
+    """
+
+    redis_url: SecretStr = SecretStr("")
+    redis_password_file: Path | None = None
+    redis_timeout: float = Field(default=1.0, gt=0)
 
 
 def from_environment(kind: type[S]) -> S:

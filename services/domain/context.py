@@ -1,5 +1,6 @@
 """What is known when a request arrives: the user, and the request's own circumstances."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -7,6 +8,12 @@ import numpy as np
 
 from services.domain.arrays import F32, U8, U32, U64, Bools
 from services.domain.bloom import BloomFilter
+
+SESSION = "session:"
+"""Before the id of an anonymous visitor's session, wherever users are told apart: no session is the
+user of that id."""
+PREFERENCES = "preferences"
+"""Profile attribute: the categories a user chose at the start, best first, as a JSON list."""
 
 _LOW_BITS = 0xFFF
 
@@ -82,6 +89,8 @@ class UserContext:
         user_id: the user's id, or "session:<id>" of an anonymous visitor.
         known: False when there is neither profile nor history: the cold-start case.
         profile: attribute name → value, as they were put; encoded by the release's schema.
+        items_version: version of the item table when this was read; 0: not known. A gateway whose
+            copy is older reads the changes before it answers.
     """
 
     user_id: str
@@ -89,6 +98,7 @@ class UserContext:
     profile: Mapping[str, str] = field(default_factory=dict)
     history: History = field(default_factory=History.empty)
     seen: Seen = field(default_factory=Seen.nothing)
+    items_version: int = 0
 
     @staticmethod
     def unknown(user_id: str) -> "UserContext":
@@ -108,6 +118,8 @@ class RequestContext:
         placement: where the list is shown, such as "home"; empty: not given.
         attributes: such as device; encoded by the release's schema, unknown names are ignored.
         exclude: keys of items that must not be in the answer.
+        categories: only items of one of these; empty: all.
+        tags: only items with all of these; empty: all.
     """
 
     now: int
@@ -115,6 +127,18 @@ class RequestContext:
     attributes: Mapping[str, str] = field(default_factory=dict)
     exclude: U64 = field(default_factory=lambda: np.empty(0, np.uint64))
     categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+def preferences(profile: Mapping[str, str]) -> tuple[str, ...]:
+    """The categories the user chose, best first; none when they cannot be read."""
+    try:
+        chosen = json.loads(profile.get(PREFERENCES, "[]"))
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(chosen, list):
+        return ()
+    return tuple(name for name in chosen if isinstance(name, str) and name)
 
 
 def among(keys: U64, listed: U64) -> Bools:

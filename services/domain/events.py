@@ -25,6 +25,8 @@ class Event:
         type: what was done.
         time: when, unix seconds.
         value: DWELL: seconds; otherwise a strength such as a rating, 0 when there is none.
+        item_id: the id of the item; empty when only the key is known.
+        request_id: of the list the item was in; empty when it was in none.
     """
 
     event_id: str
@@ -32,3 +34,5 @@ class Event:
     type: EventType
     time: int
     value: float = 0.0
+    item_id: str = ""
+    request_id: str = ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from services.domain.arrays import F32, I32, Bools
+from services.domain.live import Live
 from services.domain.outcome import Outcome
 from services.domain.stages import RecallQuery, RerankQuery, RuleNote, Slate
 
@@ -29,7 +30,7 @@ class Fetched:
     """What a channel found for one query, best first.
 
     Attributes:
-        rows: int32 [n], distinct.
+        rows: int32 [n], distinct; row -1-i is the i-th fresh item of the live state.
         scores: float32 [n].
         vector: the user's vector float32 [d], from a channel that computes one.
     """
@@ -44,8 +45,13 @@ class CandidateSource(Protocol):
 
     name: str
 
-    def fetch(self, queries: Sequence[RecallQuery], limits: Sequence[int]) -> list[Fetched]:
-        """Up to `limits[i]` distinct items for query i, best first, seen items included."""
+    def fetch(
+        self, queries: Sequence[RecallQuery], limits: Sequence[int], live: Live
+    ) -> list[Fetched]:
+        """Up to `limits[i]` distinct items for query i, best first, seen items included.
+
+        `live`: what changes while the release serves; the same for the whole batch.
+        """
         ...
 
 
@@ -54,7 +60,7 @@ class Filter(Protocol):
 
     name: str
 
-    def apply(self, rows: I32, query: RecallQuery) -> Bools:
+    def apply(self, rows: I32, query: RecallQuery, live: Live) -> Bools:
         """True for the rows to keep, bool [n]; the others are removed under the filter's name."""
         ...
 

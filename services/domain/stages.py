@@ -9,6 +9,7 @@ from services.domain.arrays import F32, I32, U32, U64
 from services.domain.candidates import Candidates
 from services.domain.context import History, RequestContext, UserContext
 from services.domain.events import Event
+from services.domain.inline import NO_INLINE, InlineItems
 from services.domain.outcome import Failure
 
 
@@ -53,6 +54,35 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileQuery:
+    """feature_store: replaces the user's profile by these attributes; answered with Stored."""
+
+    user_id: str
+    profile: Mapping[str, str]
+    remaining: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """It is stored: requests that start now have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EraseQuery:
+    """feature_store: forgets everything about a user; answered with Erased."""
+
+    user_id: str
+    remaining: float
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """The user is forgotten; `existed` is False when nothing was stored."""
+
+    existed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class UserImport:
     """A user with all its state, for loading many users at once; `seen_keys` newest first."""
 
@@ -72,7 +102,12 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class RecallQuery:
-    """recall: up to `limit` candidates the user has not seen; answered with Recalled."""
+    """recall: up to `limit` candidates the user has not seen; answered with Recalled.
+
+    Attributes:
+        at_least: where fewer are left, items that were shown before fill up to as many, those
+            shown longest ago first; what the user dismissed is never among them.
+    """
 
     release: str
     context: UserContext
@@ -80,6 +115,7 @@ class RecallQuery:
     limit: int
     remaining: float
     explain: bool = False
+    at_least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +146,16 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """Merged candidates in merge order, and the user's vector for the stages after."""
+    """Merged candidates in merge order, and the user's vector for the stages after.
+
+    The last `repeats` candidates were shown to the user before.
+    """
 
     candidates: Candidates
     user_vector: F32
     reports: tuple[ChannelReport, ...] = ()
     dropped: tuple[Dropped, ...] = ()
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +170,11 @@ class SimilarQuery:
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """rows int32 [n], scores float32 [n], best first."""
+    """rows int32 [n], scores float32 [n], best first; row -1-i is the i-th inline item."""
 
     rows: I32
     scores: F32
+    inline: InlineItems = NO_INLINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +191,17 @@ class PrerankQuery:
 
 @dataclass(frozen=True, slots=True)
 class RankQuery:
-    """rank: scores by task and one blended score for each candidate; answered with Scores."""
+    """rank: scores by task and one blended score for each candidate; answered with Scores.
+
+    `user_vector`: as recall computed it; empty when it did not.
+    """
 
     release: str
     context: UserContext
     request: RequestContext
     candidates: Candidates
     remaining: float
+    user_vector: F32
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +219,10 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class RerankQuery:
-    """rerank: the final list of `k` from candidates with scores; answered with Reranked."""
+    """rerank: the final list of `k` from candidates with scores; answered with Reranked.
+
+    `inline`: the items that negative rows mean.
+    """
 
     release: str
     request: RequestContext
@@ -183,6 +231,7 @@ class RerankQuery:
     k: int
     remaining: float
     explain: bool = False
+    inline: InlineItems = NO_INLINE
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ def request_to_proto(request: RequestContext) -> common_pb2.RequestContext:
         attributes=dict(request.attributes),
         exclude=request.exclude.astype("<u8", copy=False).tobytes(),
         categories=request.categories,
+        tags=request.tags,
     )
 
 
@@ -110,4 +111,5 @@ def request_from_proto(message: common_pb2.RequestContext) -> RequestContext:
         attributes=dict(message.attributes),
         exclude=column(message.exclude, np.uint64, "request.exclude"),
         categories=tuple(message.categories),
+        tags=tuple(message.tags),
     )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from services.domain.arrays import F32
-from services.domain.candidates import best_first
+from services.domain.candidates import best_first, descending, leading
 from services.domain.context import among
 
 scores = npst.arrays(
@@ -23,6 +23,12 @@ keys = st.lists(st.integers(0, 2**64 - 1) | alike | st.just(2**64 - 1), max_size
 def test_best_first_is_a_stable_descending_sort(values: F32, limit: int) -> None:
     expected = np.argsort(-values, kind="stable")[:limit]
     assert best_first(values, limit).tolist() == expected.tolist()
+
+
+@given(scores, st.integers(0, 70))
+def test_leading_is_the_beginning_of_descending(values: F32, limit: int) -> None:
+    both = np.stack([values, values[::-1]])
+    assert leading(both, limit).tolist() == descending(both)[:, :limit].tolist()
 
 
 def test_nan_is_last() -> None:

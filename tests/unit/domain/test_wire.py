@@ -11,6 +11,7 @@ from services import domain_wire as wire
 from services.domain.bloom import BloomFilter
 from services.domain.candidates import Candidates
 from services.domain.context import History, RequestContext, Seen, UserContext
+from services.domain.inline import InlineItems
 from services.domain.outcome import Failure, Reason
 
 finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -19,11 +20,23 @@ finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
 @st.composite
 def candidates(draw: st.DrawFn) -> Candidates:
     n, channels = draw(st.integers(0, 40)), draw(st.integers(0, 5))
+    columns, inline = draw(st.sampled_from([0, 6])), draw(inline_items())
     return Candidates(
-        draw(hnp.arrays(np.int32, n)),
+        draw(hnp.arrays(np.int32, n, elements=st.integers(-len(inline), 2**31 - 1))),
         draw(hnp.arrays(np.uint32, n)),
         draw(hnp.arrays(np.float32, (n, channels), elements=finite)),
+        draw(hnp.arrays(np.float32, (n if columns else 0, columns), elements=finite)),
+        inline,
     )
+
+
+@st.composite
+def inline_items(draw: st.DrawFn) -> InlineItems:
+    ids = draw(st.lists(st.text(max_size=5), max_size=3))
+    vectors, features = (
+        draw(hnp.arrays(np.float32, (len(ids), width), elements=finite)) for width in (4, 3)
+    )
+    return InlineItems(tuple(ids), vectors, features)
 
 
 @st.composite
@@ -51,6 +64,17 @@ def test_candidates_come_back_as_they_were(given_candidates: Candidates) -> None
     np.testing.assert_array_equal(back.rows, given_candidates.rows)
     np.testing.assert_array_equal(back.channels, given_candidates.channels)
     np.testing.assert_array_equal(back.recall_scores, given_candidates.recall_scores)
+    np.testing.assert_array_equal(back.all_statistics(), given_candidates.all_statistics())
+    assert back.inline.ids == given_candidates.inline.ids
+    if len(back.inline):
+        np.testing.assert_array_equal(back.inline.vectors, given_candidates.inline.vectors)
+        np.testing.assert_array_equal(back.inline.features, given_candidates.inline.features)
+
+
+def test_a_row_without_its_inline_item_is_refused() -> None:
+    message = common_pb2.Candidates(rows=np.array([-1], "<i4").tobytes(), channels=bytes(4))
+    with pytest.raises(ValueError, match="row -1, but 0 inline items"):
+        wire.candidates_from_proto(message)
 
 
 @given(contexts())

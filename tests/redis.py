@@ -4,11 +4,13 @@ A suite asks for the fixture `redis_server` (one server a test process) or, when
 server on purpose, for `own_redis` (one server a test).
 """
 
+import os
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -19,16 +21,22 @@ from redis.retry import Retry
 from recstack import redis_server as product
 
 START_SECONDS = 30.0
+FIRST_PORT, PORTS = 20_000, 12_000
+_START = os.getpid() * 997 % PORTS
+_PORTS = cycle(FIRST_PORT + (_START + step) % PORTS for step in range(PORTS))
 
 
 class RedisServer:
     """A server as `recstack up` runs it, which a test may freeze, kill and start again."""
 
-    def __init__(self, folder: Path, port: int, password: str = "") -> None:
+    def __init__(
+        self, folder: Path, port: int, password: str = "", appendfsync: str = "everysec"
+    ) -> None:
         self.folder = folder
         self.port = port
         self.url = product.url(port)
         self._password = password
+        self._appendfsync = appendfsync
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -40,7 +48,8 @@ class RedisServer:
         """Starts it and waits until it answers."""
         options = ["--requirepass", self._password] if self._password else []
         self._process = subprocess.Popen(
-            [*product.command(self.folder, self.port), *options], stdout=subprocess.DEVNULL
+            [*product.command(self.folder, self.port, self._appendfsync), *options],
+            stdout=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
@@ -71,20 +80,28 @@ class RedisServer:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((product.HOST, 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody listens on now.
+
+    Below those the kernel gives to outgoing connections, which could take it before its server
+    does; each process begins elsewhere, and none comes back to a port before all others.
+    """
+    for port in _PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((product.HOST, port))
+            return port
+    raise AssertionError("no free port")
 
 
 @contextmanager
-def running(folder: Path, port: int = 0, password: str = "") -> Iterator[RedisServer]:
+def running(
+    folder: Path, port: int = 0, password: str = "", appendfsync: str = "everysec"
+) -> Iterator[RedisServer]:
     """A server, killed when the context ends: the data is not needed afterwards.
 
     `port`: 0 takes a free one, and another when another process was faster.
     """
     for attempts_left in (2, 1, 0):
-        server = RedisServer(folder, port or free_port(), password)
+        server = RedisServer(folder, port or free_port(), password, appendfsync)
         try:
             server.start()
             break

@@ -14,12 +14,16 @@ from services.domain.stages import (
     Appended,
     AppendEventsQuery,
     ContextQuery,
+    Erased,
+    EraseQuery,
     Imported,
     Marked,
     MarkShownQuery,
+    ProfileQuery,
+    Stored,
     UserImport,
 )
-from services.feature_store import wire
+from services.feature_store import users_wire, wire
 
 T = TypeVar("T")
 
@@ -45,6 +49,22 @@ def append_client(channel: grpc.aio.Channel) -> StageClient[AppendEventsQuery, A
     return BatchClient(method, wire.encode_events_request, wire.decode_events_response)
 
 
+def profile_client(channel: grpc.aio.Channel) -> StageClient[ProfileQuery, Stored]:
+    """Replaces profiles."""
+    method = _stub(channel).PutProfiles
+    return BatchClient(
+        method, users_wire.encode_profiles_request, users_wire.decode_profiles_response
+    )
+
+
+def erase_client(channel: grpc.aio.Channel) -> StageClient[EraseQuery, Erased]:
+    """Forgets users."""
+    method = _stub(channel).EraseUsers
+    return BatchClient(
+        method, users_wire.encode_erasures_request, users_wire.decode_erasures_response
+    )
+
+
 async def import_users(
     channel: grpc.aio.Channel, fingerprint: str, users: Sequence[UserImport], timeout: float
 ) -> Imported:
@@ -60,7 +80,7 @@ async def import_users(
     for start in range(0, max(len(users), 1), IMPORT_USERS):
         part = users[start : start + IMPORT_USERS]
         last = start + IMPORT_USERS >= len(users)
-        request = wire.encode_import_request(fingerprint, part, last)
+        request = users_wire.encode_import_request(fingerprint, part, last)
         response = await _answer(method(request, timeout=timeout))
         imported += response.imported
         existing += response.existing

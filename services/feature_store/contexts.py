@@ -1,5 +1,6 @@
-"""Reads everything known of a user with one HMGET."""
+"""Reads everything known of a user with one HMGET, and the version of the item table with it."""
 
+from dataclasses import replace
 from typing import Final
 
 from services.domain.context import History, Seen, UserContext
@@ -9,7 +10,8 @@ from services.feature_store.connection import Command, Reply
 from services.feature_store.layout import Layout, bloom_field, user_key
 from services.feature_store.limits import context_error
 from services.feature_store.metrics import observe_bloom
-from services.feature_store.stage import Operation
+from services.feature_store.stage import Beside, Operation
+from services.items.store import VERSION
 
 _FIRST_GENERATION: Final = 3  # after profile, history and recent
 
@@ -21,7 +23,14 @@ def read_context(layout: Layout) -> Operation[ContextQuery, UserContext]:
     def command(query: ContextQuery) -> Command:
         return (b"HMGET", user_key(query.user_id), *fields)
 
-    return Operation("context", context_error, command, _decode)
+    version = Beside((b"GET", VERSION), _with_version)
+    return Operation("context", context_error, command, _decode, version)
+
+
+def _with_version(context: UserContext, reply: Reply) -> UserContext:
+    """0 when there is no item table here; a version that is no number is not known either."""
+    version = int(reply) if isinstance(reply, bytes) and reply.isdigit() else 0
+    return replace(context, items_version=version) if version else context
 
 
 def _decode(query: ContextQuery, reply: Reply) -> UserContext:

@@ -1,4 +1,4 @@
-"""Loads whole users, many at once; a user that exists is left as it is."""
+"""Loads whole users, many at once; a user that exists, or was erased, is left as it is."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,7 @@ from services.domain.stages import Imported, UserImport
 from services.feature_store import layout as keys
 from services.feature_store import records
 from services.feature_store.connection import Command, LinkError, Reply
+from services.feature_store.erasures import erased_member
 from services.feature_store.layout import BloomShape, Layout
 from services.feature_store.limits import fingerprint_error, import_error
 from services.feature_store.script import IMPORT_USER
@@ -45,7 +46,7 @@ class Imports:
             stored += sum(await self._execute(commands))
         if last:
             key = keys.import_key(fingerprint)
-            await self._execute([(b"SET", key, b"1", b"EX", self._layout.expiry)])
+            await self._execute([(b"SET", key, b"1", b"EX", self._layout.user_expiry)])
         return Imported(stored, len(users) - stored)
 
     async def done(self, fingerprint: str) -> bool:
@@ -63,7 +64,12 @@ class Imports:
         fields += [keys.HISTORY, records.encode_history(user.history.head(keys.HISTORY_LIMIT))]
         for age, generation in enumerate(generations(user.seen_keys, self._layout.bloom)):
             fields += [keys.bloom_field(age), records.encode_generation(generation)]
-        return IMPORT_USER.command((keys.user_key(user.user_id),), self._layout.expiry, *fields)
+        return IMPORT_USER.command(
+            (keys.user_key(user.user_id), keys.ERASED),
+            self._layout.expiry(user.user_id),
+            erased_member(user.user_id),
+            *fields,
+        )
 
     async def _execute(self, commands: list[Command]) -> list[Reply]:
         try:

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from services.domain.context import SESSION
+
 HISTORY_LIMIT = 200
 RECENT_LIMIT = 200
 EVENT_IDS_LIMIT = 1024  # more than a call may have: its ids are known when it is sent again
@@ -11,6 +13,11 @@ PROFILE = "profile"
 HISTORY = "history"
 RECENT = "recent"
 EVENT_IDS = "event_ids"
+
+ERASED = b"users:erased"
+"""Sorted set: what stands for each erased user, by the time of its erasure."""
+ERASED_SECONDS = 365 * 86_400
+"""An import from then on may bring an erased user back."""
 
 
 def user_key(user_id: str) -> bytes:
@@ -63,10 +70,20 @@ class BloomShape:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How users are written. `expiry`: seconds after the last write."""
+    """How users are written.
+
+    Attributes:
+        bloom: size of the seen filter.
+        user_expiry, session_expiry: seconds after the last write that they are kept.
+    """
 
     bloom: BloomShape
-    expiry: int
+    user_expiry: int
+    session_expiry: int
+
+    def expiry(self, user_id: str) -> int:
+        """Seconds after its last write that a user, or a session, is kept."""
+        return self.session_expiry if user_id.startswith(SESSION) else self.user_expiry
 
     def fields(self) -> tuple[str, ...]:
         """What a context is read from, in this order."""

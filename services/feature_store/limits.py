@@ -1,10 +1,17 @@
 """Limits of what may be asked; each check answers with what is wrong, or nothing."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.domain.events import EventType
-from services.domain.stages import AppendEventsQuery, ContextQuery, MarkShownQuery, UserImport
+from services.domain.stages import (
+    AppendEventsQuery,
+    ContextQuery,
+    EraseQuery,
+    MarkShownQuery,
+    ProfileQuery,
+    UserImport,
+)
 
 MAX_QUERIES = 256
 MAX_USER_ID_BYTES = 256
@@ -14,6 +21,10 @@ MAX_SHOWN = 500
 MAX_EVENTS = 1000
 MAX_IMPORTED_USERS = 1000
 MAX_PROFILE = 64
+MAX_NAME_BYTES = 64
+MAX_VALUE_BYTES = 16_384  # preferences are one value: 32 names, escaped
+MAX_ITEM_ID_BYTES = 256
+MAX_REQUEST_ID_BYTES = 128
 
 
 def text_error(field: str, text: str, limit: int) -> str:
@@ -52,6 +63,24 @@ def append_error(query: AppendEventsQuery) -> str:
             return f"type: {event.type} is no event type"
         if not math.isfinite(event.value) or abs(event.value) > 3e38:
             return f"value: {event.value} is not a finite float32"
+        if event.item_id and (error := text_error("item_id", event.item_id, MAX_ITEM_ID_BYTES)):
+            return error
+        if event.request_id and (
+            error := text_error("request_id", event.request_id, MAX_REQUEST_ID_BYTES)
+        ):
+            return error
+    return text_error("user_id", query.user_id, MAX_USER_ID_BYTES)
+
+
+def profile_error(query: ProfileQuery) -> str:
+    """What is wrong with the query."""
+    if error := _attributes_error("profile", query.profile):
+        return error
+    return text_error("user_id", query.user_id, MAX_USER_ID_BYTES)
+
+
+def erase_error(query: EraseQuery) -> str:
+    """What is wrong with the query."""
     return text_error("user_id", query.user_id, MAX_USER_ID_BYTES)
 
 
@@ -67,6 +96,17 @@ def import_error(fingerprint: str, users: Sequence[UserImport]) -> str:
     for i, user in enumerate(users):
         if error := text_error(f"users[{i}].user_id", user.user_id, MAX_USER_ID_BYTES):
             return error
-        if len(user.profile) > MAX_PROFILE:
-            return f"users[{i}].profile: {len(user.profile)} attributes, at most {MAX_PROFILE}"
+        if error := _attributes_error(f"users[{i}].profile", user.profile):
+            return error
     return fingerprint_error(fingerprint)
+
+
+def _attributes_error(field: str, profile: Mapping[str, str]) -> str:
+    if len(profile) > MAX_PROFILE:
+        return f"{field}: {len(profile)} attributes, at most {MAX_PROFILE}"
+    for name, value in profile.items():
+        if error := text_error(f"{field}: name", name, MAX_NAME_BYTES):
+            return error
+        if value and (error := text_error(f"{field}[{name}]", value, MAX_VALUE_BYTES)):
+            return error
+    return ""

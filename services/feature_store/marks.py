@@ -19,7 +19,7 @@ def mark_shown(layout: Layout) -> Operation[MarkShownQuery, Marked]:
         keys = np.array(list(dict.fromkeys(query.keys.tolist())), "<u8")
         return MARK_SHOWN.command(
             written_keys(query.user_id),
-            layout.expiry,
+            layout.expiry(query.user_id),
             shape.hashes,
             shape.log2_bits,
             shape.generations,

@@ -22,7 +22,7 @@ class Script:
         return Script(text, sha1(text, usedforsecurity=False).hexdigest().encode())
 
     def command(self, keys: tuple[bytes, ...], *arguments: Argument) -> Command:
-        """Runs the script on keys of one user."""
+        """Runs the script on these keys."""
         return (b"EVALSHA", self.sha, len(keys), *keys, *arguments)
 
     def as_text(self, command: Command) -> Command:
@@ -33,6 +33,9 @@ class Script:
 MARK_SHOWN = Script.load("record", "bloom", "mark_shown")
 APPEND_EVENTS = Script.load("record", "bloom", "append_events")
 IMPORT_USER = Script.load("import_user")
+PUT_PROFILE = Script.load("put_profile")
+ERASE_USER = Script.load("erase_user")
 BY_SHA: dict[Argument, Script] = {
-    script.sha: script for script in (MARK_SHOWN, APPEND_EVENTS, IMPORT_USER)
+    script.sha: script
+    for script in (MARK_SHOWN, APPEND_EVENTS, IMPORT_USER, PUT_PROFILE, ERASE_USER)
 }

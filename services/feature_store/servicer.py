@@ -11,7 +11,7 @@ from recsys.feature_store.v1 import feature_store_pb2_grpc as pb_grpc
 from services.chassis.errors import InvalidArgumentError
 from services.domain.outcome import CallError, Outcome, Reason
 from services.domain.protocols import StageClient
-from services.feature_store import wire
+from services.feature_store import users_wire, wire
 from services.feature_store.limits import MAX_QUERIES
 from services.feature_store.pipeline import FeatureStore, open_feature_store
 from services.feature_store.settings import FeatureStoreSettings
@@ -51,11 +51,25 @@ class FeatureStoreServicer(pb_grpc.FeatureStoreServiceServicer):
             await _answered(request.queries, wire.decode_events_query, self._store.events)
         )
 
+    async def PutProfiles(  # noqa: N802
+        self, request: pb.PutProfilesRequest, context: Any
+    ) -> pb.PutProfilesResponse:
+        return users_wire.encode_profiles_response(
+            await _answered(request.queries, users_wire.decode_profile_query, self._store.profiles)
+        )
+
+    async def EraseUsers(  # noqa: N802
+        self, request: pb.EraseUsersRequest, context: Any
+    ) -> pb.EraseUsersResponse:
+        return users_wire.encode_erasures_response(
+            await _answered(request.queries, users_wire.decode_erase_query, self._store.erasures)
+        )
+
     async def ImportUsers(  # noqa: N802
         self, request: pb.ImportUsersRequest, context: Any
     ) -> pb.ImportUsersResponse:
         try:
-            users = [wire.decode_user(message) for message in request.users]
+            users = [users_wire.decode_user(message) for message in request.users]
         except ValueError as error:
             raise InvalidArgumentError("users", str(error)) from error
         try:

@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServerSettings
+from services.journal.streams import MAX_ENTRIES
 
 
 class FeatureStoreSettings(ServerSettings):
@@ -17,9 +18,13 @@ class FeatureStoreSettings(ServerSettings):
         redis_timeout: seconds until a silent Redis is given up.
         import_timeout: the same for one step of an import.
         user_days: days without a write after which a user is forgotten.
+        session_days: the same for an anonymous visitor.
         bloom_bits: bits of a Bloom generation, a power of two.
         bloom_hashes: bits a key; a full generation is wrong about 1 key in 2^hashes.
         bloom_generations: generations kept; lowering it forgets the oldest.
+        pseudonym_key_file: key of the pseudonyms that stand for users in logs; none: events are
+            logged nowhere.
+        event_log_limit: events that each partition of the log keeps when nobody reads it, about.
     """
 
     model_config = SettingsConfigDict(env_prefix="RECSTACK_FEATURE_STORE_")
@@ -31,9 +36,12 @@ class FeatureStoreSettings(ServerSettings):
     redis_timeout: float = Field(default=0.25, gt=0)
     import_timeout: float = Field(default=10.0, gt=0)
     user_days: float = Field(default=90.0, gt=0)
+    session_days: float = Field(default=14.0, gt=0)
     bloom_bits: int = Field(default=16384, ge=64, le=2**20)
     bloom_hashes: int = Field(default=10, ge=10, le=32)
     bloom_generations: int = Field(default=2, ge=2, le=8)
+    pseudonym_key_file: Path | None = None
+    event_log_limit: int = Field(default=MAX_ENTRIES, ge=1000)
 
     @field_validator("bloom_bits")
     @classmethod

@@ -27,6 +27,14 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
+class Beside(Generic[R]):
+    """One more command in the round trip of a batch; `add` puts its reply into an answer."""
+
+    command: Command
+    add: Callable[[R, Reply], R]
+
+
+@dataclass(frozen=True, slots=True)
 class Operation(Generic[Q, R]):
     """What a stage does with one query.
 
@@ -35,12 +43,14 @@ class Operation(Generic[Q, R]):
         error: what is wrong with a query; empty: nothing.
         command: asks Redis.
         decode: reads the reply; RecordError when what is stored cannot be read.
+        beside: what is read once a batch, for all its answers.
     """
 
     name: str
     error: Callable[[Q], str]
     command: Callable[[Q], Command]
     decode: Callable[[Q, Reply], R]
+    beside: Beside[R] | None = None
 
 
 class RedisStage(Generic[Q, R]):
@@ -72,17 +82,23 @@ class RedisStage(Generic[Q, R]):
 
     async def _ask(self, queries: list[Q], timeout: float) -> list[Outcome[R]]:
         budget = min(timeout, max(query.remaining for query in queries))
+        beside = self._operation.beside
         commands = [self._operation.command(query) for query in queries]
+        if beside is not None:
+            commands.append(beside.command)
         try:
             replies = await self._store.execute(self._operation.name, commands, budget)
         except LinkError as error:
             return [Outcome(None, error.failure)] * len(queries)
-        return [self._answer(q, reply) for q, reply in zip(queries, replies, strict=True)]
+        extra = None if beside is None else replies.pop()
+        return [self._answer(q, reply, extra) for q, reply in zip(queries, replies, strict=True)]
 
-    def _answer(self, query: Q, reply: Reply) -> Outcome[R]:
+    def _answer(self, query: Q, reply: Reply, extra: Reply) -> Outcome[R]:
         if isinstance(reply, hiredis.ReplyError):
             return Outcome(None, failure_of(reply))
+        beside = self._operation.beside
         try:
-            return Outcome.of(self._operation.decode(query, reply))
+            value = self._operation.decode(query, reply)
+            return Outcome.of(value if beside is None else beside.add(value, extra))
         except RecordError as error:
             return Outcome(None, Failure(Reason.INTERNAL, str(error)))

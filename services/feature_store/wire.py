@@ -1,6 +1,7 @@
 """Feature store messages ↔ domain objects; pure functions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from recsys.common.v1 import common_pb2
@@ -15,14 +16,11 @@ from services.domain.stages import (
     ContextQuery,
     Marked,
     MarkShownQuery,
-    UserImport,
 )
 from services.domain_wire import (
     column,
     context_from_proto,
     context_to_proto,
-    history_from_proto,
-    history_to_proto,
     remaining_from_ms,
     remaining_to_ms,
     status_from_proto,
@@ -52,6 +50,7 @@ def encode_contexts_response(outcomes: Sequence[Outcome[UserContext]]) -> pb.Get
             pb.ContextResult(
                 status=status_to_proto(o.failure),
                 context=None if o.value is None else context_to_proto(o.value),
+                items_version=0 if o.value is None else o.value.items_version,
             )
             for o in outcomes
         ]
@@ -64,6 +63,8 @@ def decode_contexts_response(response: pb.GetContextsResponse) -> list[Outcome[U
     for result in response.results:
         failure = status_from_proto(result.status)
         value = None if failure else context_from_proto(result.context)
+        if value is not None:
+            value = replace(value, items_version=result.items_version)
         outcomes.append(Outcome(value, failure))
     return outcomes
 
@@ -125,13 +126,16 @@ def _event_to_proto(event: Event) -> pb.Event:
         type=common_pb2.EventType.Name(event.type),
         time=event.time,
         value=event.value,
+        item_id=event.item_id,
+        request_id=event.request_id,
     )
 
 
 def decode_events_query(message: pb.AppendEventsQuery) -> AppendEventsQuery:
     """One query; ValueError when an event has no known type."""
     events = tuple(
-        Event(e.event_id, e.key, EventType(e.type), e.time, e.value) for e in message.events
+        Event(e.event_id, e.key, EventType(e.type), e.time, e.value, e.item_id, e.request_id)
+        for e in message.events
     )
     return AppendEventsQuery(message.user_id, events, remaining_from_ms(message.remaining_ms))
 
@@ -158,32 +162,3 @@ def decode_events_response(response: pb.AppendEventsResponse) -> list[Outcome[Ap
         value = None if failure else Appended(result.accepted, result.duplicates)
         outcomes.append(Outcome(value, failure))
     return outcomes
-
-
-def encode_import_request(
-    fingerprint: str, users: Sequence[UserImport], last: bool
-) -> pb.ImportUsersRequest:
-    """A part of an import as a message."""
-    return pb.ImportUsersRequest(
-        fingerprint=fingerprint,
-        users=[
-            pb.UserRecord(
-                user_id=user.user_id,
-                profile=dict(user.profile),
-                history=history_to_proto(user.history),
-                seen=user.seen_keys.astype("<u8", copy=False).tobytes(),
-            )
-            for user in users
-        ],
-        last=last,
-    )
-
-
-def decode_user(message: pb.UserRecord) -> UserImport:
-    """One imported user; ValueError when a column has a wrong length."""
-    return UserImport(
-        message.user_id,
-        dict(message.profile),
-        history_from_proto(message.history),
-        column(message.seen, np.uint64, "seen"),
-    )

@@ -77,7 +77,7 @@ async def fill(store: FeatureStore) -> None:
 
 def calls(store: FeatureStore, link: RedisLink, client: redis_asyncio.Redis) -> dict[str, Call]:
     """What is measured."""
-    fields = Layout(BloomShape(), 1).fields()
+    fields = Layout(BloomShape(), 1, 1).fields()
     random = np.random.default_rng(2)
     shown = random.integers(0, 2**64, (CALLS, 20), np.uint64)
 
@@ -115,7 +115,11 @@ def calls(store: FeatureStore, link: RedisLink, client: redis_asyncio.Redis) -> 
 
 async def main(server: RedisServer) -> None:
     """Measures on a server that was just started."""
-    settings = FeatureStoreSettings(redis_url=SecretStr(server.url), redis_timeout=10.0)
+    key = server.folder / "pseudonym.key"
+    key.write_text("2a" * 32)
+    settings = FeatureStoreSettings(
+        redis_url=SecretStr(server.url), redis_timeout=10.0, pseudonym_key_file=key
+    )
     link = RedisLink(Address.parse(server.url), 10.0)
     async with open_feature_store(settings) as store, redis_asyncio.from_url(server.url) as client:
         await fill(store)

@@ -19,7 +19,7 @@ from services.domain.stages import (
     MarkShownQuery,
     UserImport,
 )
-from services.feature_store import wire
+from services.feature_store import users_wire, wire
 
 u64 = st.integers(0, 2**64 - 1)
 user_ids = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -76,9 +76,9 @@ def test_imported_users() -> None:
         np.array([0.5], np.float32),
     )
     user = UserImport("u", {"a": "b"}, history, np.array([7, 9], np.uint64))
-    message = wire.encode_import_request("print", [user], True)
+    message = users_wire.encode_import_request("print", [user], True)
     assert (message.fingerprint, message.last) == ("print", True)
-    decoded = wire.decode_user(message.users[0])
+    decoded = users_wire.decode_user(message.users[0])
     assert (decoded.user_id, decoded.profile) == ("u", {"a": "b"})
     assert decoded.history.values.tolist() == [0.5]
     assert decoded.seen_keys.tolist() == [7, 9]
@@ -90,4 +90,4 @@ def test_wrong_columns_and_types_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match="EventType"):
         wire.decode_events_query(pb.AppendEventsQuery(user_id="u", events=[pb.Event(key=1)]))
     with pytest.raises(ValueError, match="seen: 3 bytes"):
-        wire.decode_user(pb.UserRecord(user_id="u", seen=b"123"))
+        users_wire.decode_user(pb.UserRecord(user_id="u", seen=b"123"))

@@ -1,0 +1,1 @@
+"""Reads the log of events and requests: counts, statistics of items, Parquet files."""

@@ -1,0 +1,71 @@
+"""Counts events: every batch is stored at once."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import redis.asyncio
+
+from services.events.counters import Counters
+from services.events.entries import Entry
+from services.events.entry_id import EntryId
+from services.events.sink import Effects
+from services.journal.event import EventEntry
+
+_SCAN = 2000
+_SWEEP_SECONDS = 3600.0
+
+
+async def read_counters(client: redis.asyncio.Redis, key: str) -> Counters:
+    """The counters in a hash; ValueError when they are of another version."""
+    counters = Counters()
+    cursor = 0
+    while True:
+        found: Any = await client.hscan(key, cursor, count=_SCAN)
+        cursor, records = found
+        counters.load(records)
+        if not cursor:
+            return counters
+
+
+class CounterSink:
+    """Holds the counters of a partition in memory; Redis has the same after each commit.
+
+    Attributes:
+        counters: of the partition; None while another process counts it.
+    """
+
+    name = "counters"
+
+    def __init__(
+        self, client: redis.asyncio.Redis, key: str, idle: float, clock: Callable[[], float]
+    ) -> None:
+        """`key`: of the hash; `idle`: seconds after which an item without events is forgotten."""
+        self.counters: Counters | None = None
+        self.key = key
+        self._client = client
+        self._idle = idle
+        self._clock = clock
+        self._swept = clock()
+
+    async def open(self, position: EntryId) -> None:
+        self.counters = await read_counters(self._client, self.key)
+
+    async def put(self, entries: Sequence[Entry[EventEntry]], position: EntryId) -> Effects | None:
+        assert self.counters is not None
+        if entries:
+            changed = self.counters.add([entry.value for entry in entries])
+            return Effects(records=self.counters.records(changed))
+        if self._clock() - self._swept > _SWEEP_SECONDS:
+            return Effects(records=self._sweep())
+        return Effects()
+
+    def close(self) -> None:
+        self.counters = None
+
+    def _sweep(self) -> dict[bytes, bytes]:
+        """Forgets items without events for long."""
+        assert self.counters is not None
+        self._swept = self._clock()
+        gone = self.counters.idle(self._swept - self._idle)
+        self.counters = self.counters.without(gone)
+        return {key.to_bytes(8, "little"): b"" for key in gone}

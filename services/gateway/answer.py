@@ -6,17 +6,22 @@ from typing import NamedTuple
 
 from services.domain.arrays import F32, I32
 from services.domain.outcome import Failure
+from services.gateway.item_view import ItemView
 from services.gateway.release import GatewayRelease, ItemText
 from services.gateway.trace import Trace
 
 
 class AnsweredItem(NamedTuple):
-    """One item of a list; `channels` and `task_scores` are empty where there are none."""
+    """One item of a list; `channels` and `task_scores` are empty where there are none.
+
+    `repeated`: the user was shown it before.
+    """
 
     text: ItemText
     score: float
     channels: tuple[str, ...] = ()
     task_scores: Mapping[str, float] | None = None
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Answer:
     release: str
     degraded: tuple[tuple[str, Failure], ...] = ()
     cold_start: bool = False
+    next_page_token: str = ""
 
 
 def answer(trace: Trace, release: GatewayRelease, request_id: str) -> Answer:
@@ -41,13 +47,13 @@ def answer(trace: Trace, release: GatewayRelease, request_id: str) -> Answer:
     )
 
 
-def similar_answer(rows: I32, scores: F32, release: GatewayRelease, request_id: str) -> Answer:
+def similar_answer(rows: I32, scores: F32, items: ItemView, request_id: str) -> Answer:
     """The answer of SimilarItems."""
-    items = [
-        AnsweredItem(release.text(row), score)
+    listed = [
+        AnsweredItem(items.text(row), score)
         for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
     ]
-    return Answer(items, request_id, release.id)
+    return Answer(listed, request_id, items.release.id)
 
 
 def _items(trace: Trace, release: GatewayRelease) -> list[AnsweredItem]:
@@ -67,7 +73,8 @@ def _items(trace: Trace, release: GatewayRelease) -> list[AnsweredItem]:
         tasks = {
             row: dict(zip(names, p, strict=True)) for row, p in zip(found, by_item, strict=True)
         }
+    text, repeated = trace.items.text, trace.repeated
     return [
-        AnsweredItem(release.text(row), score, channels.get(row, ()), tasks.get(row))
+        AnsweredItem(text(row), score, channels.get(row, ()), tasks.get(row), row in repeated)
         for row, score in zip(rows, scores, strict=True)
     ]

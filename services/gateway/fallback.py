@@ -2,25 +2,39 @@
 
 import numpy as np
 
-from services.domain.arrays import I32, Bools
+from services.domain.arrays import F32, I32, I64, Bools
 from services.domain.candidates import Candidates, best_first
 from services.domain.context import RequestContext, UserContext
 from services.domain.hard_rules import allowed
+from services.domain.repeats import again
 from services.domain.stages import Recalled, Scores, Slate
-from services.gateway.release import GatewayRelease
+from services.gateway.item_view import ItemView
 from services.gateway.trace import Ranking
 
 POPULAR = "popular"
 NO_VECTOR = np.empty(0, np.float32)
+NEW_ITEMS = 5
+"""So many items newer than the release go on after prerank, if there are any: it was trained
+without them, and what is never shown is never clicked."""
 
 
 def popular_candidates(
-    release: GatewayRelease, context: UserContext, request: RequestContext, limit: int
+    view: ItemView, context: UserContext, request: RequestContext, limit: int, at_least: int = 0
 ) -> Recalled:
-    """No recall: the release's popular list without what the user must not be shown."""
-    rows, scores = release.popular_rows, release.popular_scores
-    keep = allowed(rows, release.blocked) & admissible(rows, release, context, request)
-    rows, scores = rows[keep][:limit], scores[keep][:limit]
+    """No recall: the release's popular list without what the user must not be shown.
+
+    Where fewer than `at_least` are left, what the user has seen fills up, as in recall.
+    """
+    release = view.release
+    keep = allowed(release.popular_rows, release.blocked)
+    keep &= admissible(release.popular_rows, view, request)
+    rows, scores = release.popular_rows[keep], release.popular_scores[keep]
+    keys = view.keys(rows)
+    seen = context.has_seen(keys)
+    unseen = np.flatnonzero(~seen)[:limit]
+    repeats = np.flatnonzero(seen)[again(keys[seen], context)][: max(at_least - len(unseen), 0)]
+    order = np.concatenate([unseen, repeats])
+    rows, scores = rows[order], scores[order]
     by_channel = np.zeros((len(rows), len(release.channels)), np.float32)
     mask = 0
     if POPULAR in release.channels:
@@ -28,20 +42,37 @@ def popular_candidates(
         by_channel[:, column] = scores
         mask = 1 << column
     channels = np.full(len(rows), mask, np.uint32)
-    return Recalled(Candidates(rows, channels, by_channel), NO_VECTOR)
+    return Recalled(Candidates(rows, channels, by_channel), NO_VECTOR, repeats=len(repeats))
 
 
-def admissible(
-    rows: I32, release: GatewayRelease, context: UserContext, request: RequestContext
-) -> Bools:
-    """Which rows the request allows: not seen, not excluded, of its categories; bool [n]."""
-    keys = release.keys[rows]
-    keep = ~context.has_seen(keys)
+def admissible(rows: I32, view: ItemView, request: RequestContext) -> Bools:
+    """Which rows of the release the request allows; bool [n].
+
+    Those not taken down, not excluded, and of its categories and tags.
+    """
+    keys = view.keys(rows)
+    keep = ~view.table.hidden(keys, request.now)
     if len(request.exclude):
         keep &= np.isin(keys, request.exclude, invert=True)
+    return np.asarray(keep & labelled(rows, view, request))
+
+
+def labelled(rows: I32, view: ItemView, request: RequestContext) -> Bools:
+    """Which rows have the categories and tags of the request; what was put goes first."""
+    if not request.categories and not request.tags:
+        return np.ones(len(rows), np.bool_)
+    catalog = view.release.catalog
+    fits = np.ones(len(rows), np.bool_)
     if request.categories:
-        keep &= release.catalog.rows_in(request.categories)[rows]
-    return keep
+        fits &= catalog.rows_in(request.categories)[rows]
+    if request.tags:
+        fits &= catalog.rows_with_tags(request.tags)[rows]
+    for at, record in view.records(rows):
+        in_category = not request.categories or not set(request.categories).isdisjoint(
+            record.categories
+        )
+        fits[at] = in_category and set(request.tags) <= set(record.tags)
+    return fits
 
 
 def recall_order(candidates: Candidates, limit: int) -> Ranking:
@@ -49,9 +80,13 @@ def recall_order(candidates: Candidates, limit: int) -> Ranking:
 
     Scores of different channels do not compare: rerank would order by them anew.
     """
-    rows, channels, scores = candidates.rows, candidates.channels, candidates.recall_scores
-    first = Candidates(rows[:limit], channels[:limit], scores[:limit])
-    return Ranking(first, np.reciprocal(np.arange(1, len(first) + 1, dtype=np.float32)))
+    first = candidates.take(_with_room(np.arange(len(candidates)), candidates.rows, limit))
+    return Ranking(first, place_scores(len(first)))
+
+
+def place_scores(count: int) -> F32:
+    """1, 1/2, 1/3 ...: float32 [count]."""
+    return np.reciprocal(np.arange(1, count + 1, dtype=np.float32))
 
 
 def hard_rules_only(ranking: Ranking, blocked: I32, k: int) -> Slate:
@@ -62,6 +97,18 @@ def hard_rules_only(ranking: Ranking, blocked: I32, k: int) -> Slate:
 
 def ordered(candidates: Candidates, scores: Scores, limit: int) -> Ranking:
     """No fallback: the candidates by their scores, best first, at most `limit`."""
-    index = best_first(scores.blended, limit)
+    order = best_first(scores.blended, len(scores.blended))
+    index = _with_room(order, candidates.rows, limit)
     tasks = scores.tasks[index] if scores.tasks.shape[1] else None
     return Ranking(candidates.take(index), scores.blended[index], tasks)
+
+
+def _with_room(order: I64, rows: I32, limit: int) -> I64:
+    """The first `limit` of an order of candidates, the best NEW_ITEMS inline ones among them."""
+    first = order[:limit]
+    newer = order[rows[order] < 0][: min(NEW_ITEMS, limit)]
+    if not len(newer) or np.isin(newer, first).all():
+        return first
+    others = order[np.isin(order, newer, invert=True)]
+    chosen = np.concatenate([others[: limit - len(newer)], newer])
+    return np.asarray(order[np.isin(order, chosen)])

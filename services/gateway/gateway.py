@@ -2,28 +2,42 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from services.domain.hard_rules import allowed
-from services.domain.ids import item_key
+from services.domain.ids import item_key, item_keys
 from services.domain.outcome import Failure, Reason
 from services.domain.stages import Appended, AppendEventsQuery, Similar, SimilarQuery
-from services.gateway import limits
+from services.gateway import checks, limits
 from services.gateway.answer import Answer, answer, similar_answer
+from services.gateway.catalog.items import Items, ItemsConfig
+from services.gateway.counted import Counted
 from services.gateway.errors import NotFoundError, UnavailableError
 from services.gateway.explain.explanation import Explanation
 from services.gateway.explain.funnel_report import explain
-from services.gateway.funnel import Funnel
-from services.gateway.requests import EventFault, EventInput, RecommendInput, UserEvents
+from services.gateway.funnel import TAKEDOWN_PART, Funnel
+from services.gateway.known_items import by_known_items
+from services.gateway.metrics import count_faults
+from services.gateway.page_token import PageTokens
+from services.gateway.request_log import RequestLog
+from services.gateway.requests import (
+    EventInput,
+    Fault,
+    ListRequest,
+    RecommendInput,
+    UserEvents,
+)
 from services.gateway.resilience.budget import Clock, request_seconds
 from services.gateway.resilience.guard import Answered
 from services.gateway.resilience.guards import Guards
-from services.gateway.stats import Meter, Stats
+from services.gateway.stats import Stats
+from services.gateway.trace import Trace
+from services.gateway.users import Users
+from services.items.store import ItemStore
 
 MARGIN_SECONDS = 0.02  # of a request's time, for the way back
 MAX_SIMILAR = 1000  # asked of recall: those that are blocked are among them
+MAX_SPARE = 100  # asked for more than that, in place of those that were taken down
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +46,30 @@ class Recorded:
 
     accepted: int
     duplicates: int
-    faults: list[EventFault]
+    faults: list[Fault]
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """How long a request may take, and the two clocks.
+    """How long a request may take, the two clocks, and the page tokens.
 
     Attributes:
         seconds: time to answer in.
         clock: seconds, never going back; for deadlines and latencies.
         now: unix seconds; the time of a request.
+        pages: makes and takes page tokens.
+        store: where changes of items go; None: nowhere, such calls fail.
+        refuse_unknown: refuses events of items that nobody knows.
+        log: is given every list that was answered; None: requests are not logged.
     """
 
     seconds: float
     clock: Clock
     now: Callable[[], float]
+    pages: PageTokens
+    store: ItemStore | None = None
+    refuse_unknown: bool = True
+    log: RequestLog | None = None
 
 
 class Gateway:
@@ -66,6 +88,11 @@ class Gateway:
         self._funnel = funnel
         self._guards = guards
         self._config = config
+        self._view, self._takedown = funnel.items, funnel.takedown
+        about_items = ItemsConfig(config.store, stats.meter("Items"), config.clock, config.now)
+        self.items = Items(self._view, self._takedown, about_items)
+        self.users = Users(guards, self.items.ids, stats.meter("Users"), config.clock)
+        self._similar_fault = checks.similar_fault(len(self.release))
         self._meters = {
             name: stats.meter(name)
             for name in ("Recommend", "SimilarItems", "RecordEvents", "Explain")
@@ -79,12 +106,14 @@ class Gateway:
         Raises:
             InvalidArgumentError: names the field.
         """
-        asked = limits.check_recommend(given, int(self._config.now()))
-        with _Counted(self._meters["Recommend"], self._config.clock) as counted:
+        asked = self._asked(given)
+        with Counted(self._meters["Recommend"], self._config.clock) as counted:
             trace = await self._funnel.run(asked, self._seconds(caller))
-            result = answer(trace, self.release, request_id)
+            result = self._with_next_page(given, trace, answer(trace, self.release, request_id))
             counted.degraded = bool(result.degraded)
             counted.empty = not result.items
+        if self._config.log is not None:
+            self._config.log.offer(trace, request_id)
         return result
 
     async def explain(
@@ -95,11 +124,11 @@ class Gateway:
         Raises:
             InvalidArgumentError: names the field.
         """
-        asked = limits.check_recommend(given, int(self._config.now()))
+        asked = self._asked(given)
         limits.check_optional_id("item_id", item_id)
-        with _Counted(self._meters["Explain"], self._config.clock) as counted:
+        with Counted(self._meters["Explain"], self._config.clock) as counted:
             trace = await self._funnel.run(asked, self._seconds(caller), explain=True)
-            result = answer(trace, self.release, request_id)
+            result = self._with_next_page(given, trace, answer(trace, self.release, request_id))
             counted.degraded = bool(result.degraded)
             return explain(trace, self.release, result, item_id)
 
@@ -110,25 +139,33 @@ class Gateway:
 
         Raises:
             InvalidArgumentError: names the field.
-            NotFoundError: the release does not have the item.
+            NotFoundError: neither the release nor the item table has the item.
             UnavailableError: recall did not answer.
         """
         limits.check_id("item_id", item_id)
         k = limits.check_k(k)
-        key = item_key(item_id)
-        if self.release.catalog.rows_of(np.array([key], np.uint64))[0] < 0:
-            raise NotFoundError("item_id", f"release {self.release.id} does not have this item")
-        with _Counted(self._meters["SimilarItems"], self._config.clock) as counted:
+        with Counted(self._meters["SimilarItems"], self._config.clock) as counted:
             seconds = self._seconds(caller)
-            limit = min(k + len(self.release.blocked), MAX_SIMILAR)
-            query = SimilarQuery(self.release.id, key, limit, seconds)
+            await self._takedown.reach(None, seconds * TAKEDOWN_PART)
+            if not self._view.known(item_keys([item_id]))[0]:
+                message = "neither the release nor the item table has this item"
+                raise NotFoundError("item_id", message)
+            spare = len(self.release.blocked) + min(self._takedown.table.out_count, MAX_SPARE)
+            limit = min(k + spare, MAX_SIMILAR)
+            query = SimilarQuery(self.release.id, item_key(item_id), limit, seconds)
             asked = await self._guards.similar.ask(query, seconds, self._similar_fault)
             if asked.value is None:
                 raise UnavailableError(f"recall did not answer ({_reason(asked.failure)})")
-            keep = allowed(asked.value.rows, self.release.blocked)
-            rows, scores = asked.value.rows[keep][:k], asked.value.scores[keep][:k]
-            counted.empty = not len(rows)
-            return similar_answer(rows, scores, self.release, request_id)
+            result = self._similar_answer(asked.value, k, request_id)
+            counted.empty = not result.items
+            return result
+
+    def _similar_answer(self, similar: Similar, k: int, request_id: str) -> Answer:
+        view, now = self._view.beside(similar.inline), int(self._config.now())
+        keep = allowed(similar.rows, self.release.blocked)
+        keep &= self._takedown.apply(similar.rows, view, now).mask
+        rows, scores = similar.rows[keep][:k], similar.scores[keep][:k]
+        return similar_answer(rows, scores, view, request_id)
 
     async def record(self, given: Sequence[EventInput], caller: float | None = None) -> Recorded:
         """Stores the good events; users side by side, the events of one in their order.
@@ -137,8 +174,11 @@ class Gateway:
             InvalidArgumentError: when there are no events or too many.
         """
         users, faults = limits.check_events(given, int(self._config.now()))
-        with _Counted(self._meters["RecordEvents"], self._config.clock) as counted:
+        with Counted(self._meters["RecordEvents"], self._config.clock) as counted:
             seconds = self._seconds(caller)
+            if self._config.refuse_unknown:
+                users, unknown = await self._with_known_items(users, seconds)
+                faults += unknown
             ends = await asyncio.gather(*(self._append(user, seconds) for user in users))
             accepted = duplicates = 0
             for user, end in zip(users, ends, strict=True):
@@ -148,7 +188,27 @@ class Gateway:
                 elif end.failure is not None:
                     counted.error = True
                     faults += _not_stored(user, end.failure)
+        count_faults("RecordEvents", faults)
         return Recorded(accepted, duplicates, sorted(faults, key=lambda fault: fault.index))
+
+    async def _with_known_items(
+        self, users: list[UserEvents], seconds: float
+    ) -> tuple[list[UserEvents], list[Fault]]:
+        """The events of items that somebody knows, and what is wrong with the others."""
+        known, faults = by_known_items(users, self._view.known)
+        if faults:  # the item may have been put just now, through another gateway
+            await self._takedown.reach(None, seconds * TAKEDOWN_PART)
+            known, faults = by_known_items(users, self._view.known)
+        return known, faults
+
+    def _asked(self, given: RecommendInput) -> ListRequest:
+        checked = limits.check_recommend(given, int(self._config.now()))
+        return self._config.pages.opened(given, checked)
+
+    def _with_next_page(self, given: RecommendInput, trace: Trace, page: Answer) -> Answer:
+        shown = trace.items.keys(trace.slate.rows)
+        token = self._config.pages.following(given, trace.request, shown)
+        return replace(page, next_page_token=token)
 
     async def _append(self, user: UserEvents, seconds: float) -> Answered[Appended]:
         return await self._guards.events.ask(
@@ -158,38 +218,12 @@ class Gateway:
     def _seconds(self, caller: float | None) -> float:
         return request_seconds(self._config.seconds, caller, MARGIN_SECONDS)
 
-    def _similar_fault(self, similar: Similar) -> str:
-        rows = similar.rows
-        if len(rows) != len(similar.scores) or not np.isfinite(similar.scores).all():
-            return f"{len(rows)} items with {len(similar.scores)} scores, or one is not finite"
-        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self.release):
-            return "a row is outside the release"
-        return ""
-
-
-class _Counted:
-    """Counts what happens inside, also when it fails or the caller goes away."""
-
-    def __init__(self, meter: Meter, clock: Clock) -> None:
-        self._meter = meter
-        self._clock = clock
-        self.error = self.degraded = self.empty = False
-
-    def __enter__(self) -> "_Counted":
-        self._start = self._clock()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        seconds = self._clock() - self._start
-        error = self.error or kind is not None
-        self._meter.add(seconds, error, self.degraded, self.empty)
-
 
 def _reason(failure: Failure | None) -> str:
     return failure.reason.value if failure else Reason.INTERNAL.value
 
 
-def _not_stored(user: UserEvents, failure: Failure) -> list[EventFault]:
+def _not_stored(user: UserEvents, failure: Failure) -> list[Fault]:
     retryable = failure.reason is not Reason.INVALID
     message = f"the event was not stored ({failure.reason.value})"
-    return [EventFault(index, "", message, retryable) for index in user.indices]
+    return [Fault(index, "", message, retryable) for index in user.indices]

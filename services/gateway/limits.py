@@ -2,30 +2,32 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from time import gmtime
 
 from services.chassis.errors import InvalidArgumentError
-from services.domain.context import RequestContext
+from services.domain.context import SESSION, RequestContext
 from services.domain.events import Event, EventType
 from services.domain.ids import MAX_ID_BYTES, item_key, item_keys
 from services.gateway.requests import (
-    EventFault,
     EventInput,
+    Fault,
     ListRequest,
     RecommendInput,
     UserEvents,
 )
 
-SESSION = "session:"  # before a session's id: no session is a user
 MAX_SESSION_BYTES = 240
 MAX_K = 100
 DEFAULT_K = 20
 MAX_EXCLUDED = 1000
 MAX_CATEGORIES = 32
+MAX_TAGS = 32
 MAX_ATTRIBUTES = 32
 MAX_NAME_BYTES = 64
 MAX_EVENTS = 1000
 MAX_EVENT_ID_BYTES = 128
 MAX_AHEAD_SECONDS = 86_400
+MAX_AGE_SECONDS = 5 * 365 * 86_400  # older ones are data for training, not what users do
 MAX_VALUE = 3.4028234e38  # the largest float32: larger ones would be stored as infinity
 EVENT_TYPES = frozenset(EventType)
 
@@ -37,28 +39,31 @@ def check_recommend(given: RecommendInput, now: int) -> ListRequest:
         InvalidArgumentError: names the first field that is wrong.
     """
     user_id = _identity(given.user_id, given.session_id)
-    if given.page_token:
-        raise InvalidArgumentError("page_token", "paging is not supported yet; leave it empty")
-    if given.tags:
-        raise InvalidArgumentError(
-            "filter.tags", "filtering by tags is not supported yet; leave it empty"
-        )
     k = check_k(given.k)
-    _check_text("placement", given.placement, MAX_NAME_BYTES)
+    check_text("placement", given.placement, MAX_NAME_BYTES)
     _check_attributes(given.context)
-    _check_list("filter.categories", given.categories, MAX_CATEGORIES)
-    _check_list("exclude_item_ids", given.exclude_item_ids, MAX_EXCLUDED)
+    check_list("filter.categories", given.categories, MAX_CATEGORIES)
+    check_list("filter.tags", given.tags, MAX_TAGS)
+    check_list("exclude_item_ids", given.exclude_item_ids, MAX_EXCLUDED)
     return ListRequest(
         user_id,
         k,
         RequestContext(
             now,
             given.placement,
-            given.context,
+            {**_clock(now), **given.context},
             item_keys(given.exclude_item_ids),
             tuple(given.categories),
+            tuple(given.tags),
         ),
     )
+
+
+def _clock(now: int) -> dict[str, str]:
+    """What a request says of its time when the client does not: hour 0 to 23, weekday 1 (Monday)
+    to 7, both in UTC."""
+    time = gmtime(now)
+    return {"hour": str(time.tm_hour), "weekday": str(time.tm_wday + 1)}
 
 
 def check_k(k: int | None) -> int:
@@ -74,19 +79,17 @@ def check_id(field: str, value: str) -> str:
     """An id of 1 to 256 bytes."""
     if not value:
         raise InvalidArgumentError(field, "must not be empty")
-    _check_text(field, value, MAX_ID_BYTES)
+    check_text(field, value, MAX_ID_BYTES)
     return value
 
 
 def check_optional_id(field: str, value: str) -> str:
     """An id of at most 256 bytes; empty when not given."""
-    _check_text(field, value, MAX_ID_BYTES)
+    check_text(field, value, MAX_ID_BYTES)
     return value
 
 
-def check_events(
-    given: Sequence[EventInput], now: int
-) -> tuple[list[UserEvents], list[EventFault]]:
+def check_events(given: Sequence[EventInput], now: int) -> tuple[list[UserEvents], list[Fault]]:
     """Good events by user, in the order they came, and what is wrong with the others.
 
     Raises:
@@ -103,7 +106,7 @@ def check_events(
             user_id, checked = _checked(event, now)
             by_user.setdefault(user_id, []).append((index, checked))
         except InvalidArgumentError as error:
-            faults.append(EventFault(index, error.field, error.message))
+            faults.append(Fault(index, error.field, error.message))
     good = [
         UserEvents(user_id, tuple(e for _, e in rows), tuple(i for i, _ in rows))
         for user_id, rows in by_user.items()
@@ -113,23 +116,41 @@ def check_events(
 
 def _checked(event: EventInput, now: int) -> tuple[str, Event]:
     """The key of the user or session, and the event."""
+    if event.unreadable:
+        raise InvalidArgumentError(*event.unreadable)
     if not event.event_id:
         raise InvalidArgumentError("event_id", "must not be empty")
-    _check_text("event_id", event.event_id, MAX_EVENT_ID_BYTES)
+    check_text("event_id", event.event_id, MAX_EVENT_ID_BYTES)
     user_id = _identity(event.user_id, event.session_id)
     check_id("item_id", event.item_id)
     if event.type not in EVENT_TYPES:
         names = ", ".join(f"EVENT_TYPE_{kind.name}" for kind in EventType)
         raise InvalidArgumentError("type", f"must be one of {names}")
-    if not 0 <= event.time <= now + MAX_AHEAD_SECONDS:
+    if event.time and not -MAX_AGE_SECONDS <= event.time - now <= MAX_AHEAD_SECONDS:
         raise InvalidArgumentError(
-            "time", f"must be unix seconds up to a day ahead, or 0 for now, not {event.time}"
+            "time",
+            "must be unix seconds, from 5 years ago up to a day ahead, or 0 for now, "
+            f"not {event.time}",
         )
     if not math.isfinite(event.value) or abs(event.value) > MAX_VALUE:
         raise InvalidArgumentError("value", "must be a finite 32-bit number")
-    _check_text("request_id", event.request_id, MAX_EVENT_ID_BYTES)
-    kind, time = EventType(event.type), event.time or now
-    return user_id, Event(event.event_id, item_key(event.item_id), kind, time, event.value)
+    check_text("request_id", event.request_id, MAX_EVENT_ID_BYTES)
+    return user_id, Event(
+        event_id=event.event_id,
+        key=item_key(event.item_id),
+        type=EventType(event.type),
+        time=event.time or now,
+        value=event.value,
+        item_id=event.item_id,
+        request_id=event.request_id,
+    )
+
+
+def check_user_id(user_id: str) -> str:
+    """The id of a user, not of a session."""
+    if user_id.startswith(SESSION):
+        raise InvalidArgumentError("user_id", f"must not begin with {SESSION!r}; give session_id")
+    return check_id("user_id", user_id)
 
 
 def _identity(user_id: str, session_id: str) -> str:
@@ -137,16 +158,15 @@ def _identity(user_id: str, session_id: str) -> str:
     if user_id and session_id:
         raise InvalidArgumentError("session_id", "give user_id or session_id, not both")
     if session_id:
-        _check_text("session_id", session_id, MAX_SESSION_BYTES)
+        check_text("session_id", session_id, MAX_SESSION_BYTES)
         return SESSION + session_id
     if not user_id:
         raise InvalidArgumentError("user_id", "must not be empty; or give session_id")
-    if user_id.startswith(SESSION):
-        raise InvalidArgumentError("user_id", f"must not begin with {SESSION!r}; give session_id")
-    return check_id("user_id", user_id)
+    return check_user_id(user_id)
 
 
-def _check_text(field: str, value: str, limit: int) -> None:
+def check_text(field: str, value: str, limit: int) -> None:
+    """A text of at most `limit` bytes of UTF-8."""
     if value.isascii():
         size = len(value)
     else:
@@ -158,7 +178,8 @@ def _check_text(field: str, value: str, limit: int) -> None:
         raise InvalidArgumentError(field, f"at most {limit} bytes, not {size}")
 
 
-def _check_list(field: str, values: Sequence[str], limit: int) -> None:
+def check_list(field: str, values: Sequence[str], limit: int) -> None:
+    """At most `limit` ids or names, each 1 to 256 bytes."""
     if len(values) > limit:
         raise InvalidArgumentError(field, f"at most {limit}, not {len(values)}")
     for index, value in enumerate(values):
@@ -171,5 +192,5 @@ def _check_attributes(attributes: Mapping[str, str]) -> None:
     for name, value in attributes.items():
         if not name:
             raise InvalidArgumentError("context", "names must not be empty")
-        _check_text("context", name, MAX_NAME_BYTES)
-        _check_text(f"context[{name}]", value, MAX_NAME_BYTES)
+        check_text("context", name, MAX_NAME_BYTES)
+        check_text(f"context[{name}]", value, MAX_NAME_BYTES)

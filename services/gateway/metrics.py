@@ -1,13 +1,21 @@
 """The gateway's stats as Prometheus metrics: the same arrays, with fewer buckets."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import numpy as np
-from prometheus_client import Histogram
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client import Counter, Histogram
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from services.gateway.requests import Fault
 from services.gateway.stats import COUNTERS, Stats, bounds
+from services.items.table import ItemTable
 
 BATCH_QUERIES = Histogram(
     "recstack_gateway_batch_queries",
@@ -16,7 +24,19 @@ BATCH_QUERIES = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
 )
 
+FAULTS = Counter(
+    "recstack_gateway_faults",
+    "Events, items and users that were not stored, by the field that was wrong; store: none was.",
+    ["call", "field"],
+)
+
 EVERY = 14  # 14 buckets of 5 % are one doubling
+
+
+def count_faults(call: str, faults: Iterable[Fault]) -> None:
+    """Counts what a call could not store; "profile[age]" counts as profile."""
+    for fault in faults:
+        FAULTS.labels(call, fault.field.partition("[")[0] or "store").inc()
 
 
 class StatsCollector(Collector):
@@ -53,8 +73,25 @@ class StatsCollector(Collector):
         return family
 
 
-def register(registry: CollectorRegistry, stats: Stats) -> StatsCollector:
-    """Adds the stats to a registry; unregister the result when the gateway ends."""
-    collector = StatsCollector(stats)
+class ItemTableCollector(Collector):
+    """What this process knows of the item table."""
+
+    def __init__(self, table: ItemTable) -> None:
+        self._table = table
+
+    def collect(self) -> Iterator[Metric]:
+        """Version, size, and how long ago it was known to be whole."""
+        table = self._table
+        for name, text, value in (
+            ("version", "Number of the last change of items that is known here.", table.version),
+            ("records", "Items that were put, hidden, deleted or given a time.", len(table)),
+            ("out", "Items that are hidden, deleted, or expire some day.", table.out_count),
+            ("age_seconds", "Since all changes of items were known here.", table.age),
+        ):
+            yield GaugeMetricFamily(f"recstack_gateway_items_{name}", text, value)
+
+
+def register(registry: CollectorRegistry, collector: Collector) -> Callable[[], None]:
+    """Adds a collector; call the result when the gateway ends."""
     registry.register(collector)
-    return collector
+    return partial(registry.unregister, collector)

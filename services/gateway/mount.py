@@ -10,10 +10,14 @@ from prometheus_client import REGISTRY
 from recsys.gateway.v1 import gateway_pb2_grpc
 
 from services.chassis.server import Mount
+from services.gateway.catalog.open import open_catalog
+from services.gateway.catalog.servicer import NAME as CATALOG
+from services.gateway.catalog.servicer import CatalogServicer
 from services.gateway.http.app import make_app
 from services.gateway.http.server import serving
-from services.gateway.metrics import register
+from services.gateway.metrics import ItemTableCollector, StatsCollector, register
 from services.gateway.pipeline import make_gateway, open_release, warm_up
+from services.gateway.request_log import open_request_log
 from services.gateway.servicer import NAME, RecommendationServicer
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
@@ -35,17 +39,22 @@ def mounted(settings: GatewaySettings, open_stages: OpenStages, own_port: int = 
         assert release is not None
         stages = await open_stages(settings, stack)
         await warm_up(make_gateway(release, stages, settings))
-        gateway = make_gateway(release, stages, settings)
-        collector = register(REGISTRY, gateway.stats)
-        stack.callback(REGISTRY.unregister, collector)
+        catalog = await open_catalog(settings, stack)
+        log = await open_request_log(settings, stack)
+        gateway = make_gateway(release, stages, settings, catalog=catalog, log=log)
+        for collector in (StatsCollector(gateway.stats), ItemTableCollector(catalog.table)):
+            stack.callback(register(REGISTRY, collector))
         gateway_pb2_grpc.add_RecommendationServiceServicer_to_server(  # type: ignore[no-untyped-call]
             RecommendationServicer(gateway), server
+        )
+        gateway_pb2_grpc.add_CatalogServiceServicer_to_server(  # type: ignore[no-untyped-call]
+            CatalogServicer(gateway.items, gateway.users), server
         )
         app = make_app(gateway, REGISTRY, worker=os.getpid())
         await stack.enter_async_context(serving(app, settings))
         if own_port:
             alone = settings.model_copy(update={"http_port": own_port, "reuse_port": False})
             await stack.enter_async_context(serving(app, alone))
-        return [NAME]
+        return [NAME, CATALOG]
 
     return mount

@@ -3,9 +3,14 @@
 import time
 from pathlib import Path
 
+from services.gateway.catalog.open import Catalog
 from services.gateway.funnel import Funnel, FunnelSettings
 from services.gateway.gateway import Gateway, GatewayConfig
+from services.gateway.item_view import ItemView
+from services.gateway.page_key import page_key
+from services.gateway.page_token import PageTokens
 from services.gateway.release import GatewayRelease
+from services.gateway.request_log import RequestLog
 from services.gateway.requests import RecommendInput
 from services.gateway.resilience.breaker import BreakerSettings
 from services.gateway.resilience.budget import Clock
@@ -13,6 +18,7 @@ from services.gateway.resilience.guards import guarded
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.gateway.stats import Stats
+from services.gateway.takedown import Takedown
 
 
 def open_release(folder: Path, settings: GatewaySettings) -> GatewayRelease:
@@ -29,14 +35,23 @@ def make_gateway(
     stages: Stages,
     settings: GatewaySettings,
     clock: Clock = time.monotonic,
+    catalog: Catalog | None = None,
+    log: RequestLog | None = None,
 ) -> Gateway:
-    """A gateway over stages, wherever they run."""
+    """A gateway over stages, wherever they run; without a catalog no item is put or hidden."""
+    catalog = catalog or Catalog.none()
     stats = Stats(clock)
     breaker = BreakerSettings(pause_seconds=settings.breaker_pause_seconds)
     guards = guarded(stages, breaker, stats, clock)
-    sizes = FunnelSettings(settings.recall_limit, settings.rank_limit)
-    funnel = Funnel(release, guards, sizes, clock)
-    config = GatewayConfig(settings.deadline_seconds, clock, time.time)
+    mark = settings.seen_on == "served"
+    sizes = FunnelSettings(settings.recall_limit, settings.rank_limit, mark=mark)
+    takedown = Takedown(catalog.table, clock)
+    funnel = Funnel(ItemView(release, catalog.table), guards, takedown, sizes, clock)
+    pages = PageTokens(page_key(settings.page_key_file))
+    refuse = settings.unknown_items == "refuse"
+    config = GatewayConfig(
+        settings.deadline_seconds, clock, time.time, pages, catalog.store, refuse, log
+    )
     return Gateway(funnel, guards, stats, config)
 
 

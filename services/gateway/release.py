@@ -56,7 +56,8 @@ class GatewayRelease:
         self.id = manifest.id
         self.channels = manifest.channels
         self.tasks = manifest.tasks
-        self.catalog = Catalog(folder, FeatureSchema.read(folder).categories)
+        schema = FeatureSchema.read(folder)
+        self.catalog = Catalog(folder, schema.categories, schema.tags)
         self.keys: U64 = np.asarray(self.catalog.keys)
         self.popular_rows: I32 = np.load(folder / layout.POPULAR_ROWS)
         self.popular_scores: F32 = np.load(folder / layout.POPULAR_SCORES)

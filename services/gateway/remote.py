@@ -9,7 +9,13 @@ import grpc
 
 from services.chassis.channel import open_channel
 from services.domain.protocols import StageClient
-from services.feature_store.client import append_client, context_client, mark_client
+from services.feature_store.client import (
+    append_client,
+    context_client,
+    erase_client,
+    mark_client,
+    profile_client,
+)
 from services.gateway.metrics import BATCH_QUERIES
 from services.gateway.resilience.batching import Batching, BatchLimits
 from services.gateway.resilience.retry import RetryBudget, Retrying
@@ -52,4 +58,6 @@ async def grpc_stages(settings: GatewaySettings, stack: AsyncExitStack) -> Stage
         rerank=natural("rerank", rerank_client(rerank), lambda query: len(query.rows)),
         marks=natural("seen", mark_client(store), lambda query: len(query.keys)),
         events=natural("events", append_client(store), lambda query: len(query.events)),
+        profiles=natural("profiles", profile_client(store), lambda query: 0),
+        erasures=natural("erasures", erase_client(store), lambda query: 0),
     )

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from services.domain.arrays import U64
 from services.domain.context import RequestContext
 from services.domain.events import Event
 
@@ -24,16 +27,23 @@ class RecommendInput:
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """A Recommend call within its limits. `user_id` may be the key of a session."""
+    """A Recommend call within its limits. `user_id` may be the key of a session.
+
+    `earlier`: keys of the items on the pages before this one, uint64 [m]; excluded already.
+    """
 
     user_id: str
     k: int
     request: RequestContext
+    earlier: U64 = field(default_factory=lambda: np.empty(0, np.uint64))
 
 
 @dataclass(frozen=True, slots=True)
 class EventInput:
-    """One event as it came; `type` is an EventType number or 0."""
+    """One event as it came; `type` is an EventType number or 0.
+
+    `unreadable`: field and message, when it could not be read at all.
+    """
 
     event_id: str = ""
     user_id: str = ""
@@ -43,6 +53,7 @@ class EventInput:
     value: float = 0.0
     request_id: str = ""
     session_id: str = ""
+    unreadable: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +66,22 @@ class UserEvents:
 
 
 @dataclass(frozen=True, slots=True)
-class EventFault:
-    """An event that was not stored; `field` is empty when the store failed."""
+class Fault:
+    """An event, user or item that was not stored; `field` is empty when the store failed.
+
+    `index`: its position in the call.
+    """
 
     index: int
     field: str
     message: str
     retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UserInput:
+    """A user's profile as it came; `preferences`: chosen categories, best first."""
+
+    user_id: str = ""
+    profile: Mapping[str, str] = field(default_factory=dict)
+    preferences: Sequence[str] = ()

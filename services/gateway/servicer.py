@@ -36,7 +36,7 @@ class RecommendationServicer(gateway_pb2_grpc.RecommendationServiceServicer):
     ) -> pb.SimilarItemsResponse:
         k = request.k if request.HasField("k") else None
         left = context.time_remaining()
-        async with _statuses(context):
+        async with statuses(context):
             answer = await self._gateway.similar(request.item_id, k, request_id.get(), left)
         return wire.similar_response(answer)
 
@@ -56,7 +56,7 @@ class RecommendationServicer(gateway_pb2_grpc.RecommendationServiceServicer):
 
 
 @asynccontextmanager
-async def _statuses(context: Context) -> AsyncIterator[None]:
+async def statuses(context: Context) -> AsyncIterator[None]:
     """Ends the rpc with the status of a gateway error."""
     try:
         yield

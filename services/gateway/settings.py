@@ -1,14 +1,15 @@
 """Settings of the gateway, read from RECSTACK_GATEWAY_* by __main__ alone."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import ReleaseSettings
+from services.chassis.settings import RedisSettings, ReleaseSettings
 
 
-class GatewaySettings(ReleaseSettings):
+class GatewaySettings(ReleaseSettings, RedisSettings):
     """How the gateway serves.
 
     Attributes:
@@ -18,10 +19,20 @@ class GatewaySettings(ReleaseSettings):
         rank_limit: most candidates that prerank passes on.
         feature_store, recall, prerank, rank, rerank: addresses of the services, host:port.
         breaker_pause_seconds: a stage that keeps failing is probed this often.
+        seen_on: what makes an item seen: "served": that an answer had it; "impression": the event
+            that says it was looked at.
+        page_key_file: at least 16 secret bytes that sign page tokens, the same for all gateways;
+            not set: tokens are valid for one process.
         rules_file: the operator's rules that rerank is given; their blocks hold when it is down.
         batch_queries: most queries in one stage call.
         batch_items: most candidates in one stage call.
         retry_ratio: retries per call that are allowed.
+        pseudonym_key_file: 64 hexadecimal digits, the key of the users' pseudonyms in the log of
+            served requests; not set: requests are not logged.
+        log_requests: share of the requests that are logged.
+        log_length: served requests that each stream keeps when nobody reads it.
+        unknown_items: what happens to events of items that neither the release nor the item table
+            knows.
     """
 
     model_config = SettingsConfigDict(env_prefix="RECSTACK_GATEWAY_")
@@ -37,6 +48,12 @@ class GatewaySettings(ReleaseSettings):
     prerank: str = "127.0.0.1:50053"
     rank: str = "127.0.0.1:50054"
     rerank: str = "127.0.0.1:50055"
+    unknown_items: Literal["refuse", "accept"] = "refuse"
+    seen_on: Literal["served", "impression"] = "served"
+    page_key_file: Path | None = None
+    pseudonym_key_file: Path | None = None
+    log_requests: Annotated[float, Field(ge=0, le=1)] = 1.0
+    log_length: Annotated[int, Field(ge=1)] = 10_000
     rules_file: str = ""
     breaker_pause_seconds: Annotated[float, Field(gt=0)] = 1.0
     batch_queries: Annotated[int, Field(ge=1, le=256)] = 64

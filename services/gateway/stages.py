@@ -8,9 +8,12 @@ from services.domain.stages import (
     Appended,
     AppendEventsQuery,
     ContextQuery,
+    Erased,
+    EraseQuery,
     Marked,
     MarkShownQuery,
     PrerankQuery,
+    ProfileQuery,
     RankQuery,
     Recalled,
     RecallQuery,
@@ -19,6 +22,7 @@ from services.domain.stages import (
     Scores,
     Similar,
     SimilarQuery,
+    Stored,
 )
 
 
@@ -34,3 +38,5 @@ class Stages:
     rerank: StageClient[RerankQuery, Reranked]
     marks: StageClient[MarkShownQuery, Marked]
     events: StageClient[AppendEventsQuery, Appended]
+    profiles: StageClient[ProfileQuery, Stored]
+    erasures: StageClient[EraseQuery, Erased]

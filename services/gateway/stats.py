@@ -22,8 +22,19 @@ WIDTH = len(COUNTERS) + BUCKETS
 SLOTS = 300
 WINDOWS = (10, 60, 300)
 
-WHOLE = ("Recommend", "SimilarItems", "RecordEvents", "Explain")
-STAGES = ("feature_store", "recall", "prerank", "rank", "rerank", "seen", "similar", "events")
+WHOLE = ("Recommend", "SimilarItems", "RecordEvents", "Explain", "Items", "Users")
+STAGES = (
+    "feature_store",
+    "recall",
+    "prerank",
+    "rank",
+    "rerank",
+    "seen",
+    "similar",
+    "events",
+    "profiles",
+    "erasures",
+)
 SERIES = WHOLE + STAGES
 
 _STEP = math.log(RATIO)

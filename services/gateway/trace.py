@@ -1,12 +1,15 @@
 """What happened to one request on its way: the answer is made of it, and `explain` reads it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from services.domain.arrays import F32
+import numpy as np
+
+from services.domain.arrays import F32, I32
 from services.domain.candidates import Candidates
 from services.domain.context import UserContext
 from services.domain.outcome import Failure
 from services.domain.stages import Recalled, RuleNote, Scores, Slate
+from services.gateway.item_view import ItemView
 from services.gateway.requests import ListRequest
 
 
@@ -40,6 +43,7 @@ class Trace:
     """The way of one request.
 
     Attributes:
+        items: what rows mean.
         recalled: of recall, or of the fallback.
         prerank, rank: scores of the candidates that came in; None when the stage was skipped.
         preranked, ranked: the candidates that went on, best first.
@@ -47,8 +51,10 @@ class Trace:
         slate: the final list.
         steps: the stages in their order.
         degraded: stage and failure of everything that was skipped, in the order of the way.
+        taken_down: rows that recall or rerank had and that were taken out, int32 [m].
     """
 
+    items: ItemView
     request: ListRequest
     context: UserContext
     recalled: Recalled
@@ -60,3 +66,10 @@ class Trace:
     slate: Slate
     steps: tuple[Step, ...]
     degraded: tuple[tuple[str, Failure], ...]
+    taken_down: I32 = field(default_factory=lambda: np.empty(0, np.int32))
+
+    @property
+    def repeated(self) -> frozenset[int]:
+        """Candidate rows that the user was shown before."""
+        repeats = self.recalled.repeats
+        return frozenset(self.recalled.candidates.rows[-repeats:].tolist() if repeats else ())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from recsys.common.v1 import common_pb2
 from recsys.gateway.v1 import gateway_pb2 as pb
 
 from services.domain.outcome import Failure, Reason
@@ -14,7 +15,8 @@ from services.gateway.explain.explanation import (
     TopItem,
 )
 from services.gateway.gateway import Recorded
-from services.gateway.requests import EventInput, RecommendInput
+from services.gateway.requests import EventInput, Fault, RecommendInput, UserInput
+from services.gateway.users import Changed, ExportedItem, UserExport
 
 # Names, as protobuf takes them for enums too: its type stubs want members, not numbers.
 REASONS = {reason: f"REASON_{reason.value}" for reason in Reason}
@@ -52,6 +54,7 @@ def recommend_response(answer: Answer) -> pb.RecommendResponse:
         release=answer.release,
         degraded=_degraded(answer.degraded),
         cold_start=answer.cold_start,
+        next_page_token=answer.next_page_token,
     )
     _add_items(response, answer)
     return response
@@ -85,16 +88,65 @@ def explain_response(explanation: Explanation) -> pb.ExplainResponse:
     )
 
 
+def user_inputs(request: pb.PutUsersRequest) -> list[UserInput]:
+    """The users as they came."""
+    return [UserInput(u.user_id, dict(u.profile), u.preferences) for u in request.users]
+
+
+def put_users_response(ended: Changed) -> pb.PutUsersResponse:
+    """The answer of PutUsers."""
+    return pb.PutUsersResponse(stored=ended.changed, errors=catalog_errors(ended.faults))
+
+
+def erase_users_response(ended: Changed) -> pb.EraseUsersResponse:
+    """The answer of EraseUsers."""
+    return pb.EraseUsersResponse(erased=ended.changed, errors=catalog_errors(ended.faults))
+
+
+def catalog_errors(faults: Sequence[Fault]) -> list[pb.CatalogError]:
+    """What was not stored or changed."""
+    return [
+        pb.CatalogError(index=f.index, field=f.field, message=f.message, retryable=f.retryable)
+        for f in faults
+    ]
+
+
+def export_response(export: UserExport) -> pb.ExportUserResponse:
+    """The answer of ExportUser."""
+    user = export.user
+    return pb.ExportUserResponse(
+        user=pb.User(
+            user_id=user.user_id, profile=dict(user.profile), preferences=user.preferences
+        ),
+        events=[
+            pb.ExportedEvent(
+                item=_exported(event.item),
+                type=common_pb2.EventType.Name(event.type),
+                time=event.time,
+                value=event.value,
+            )
+            for event in export.events
+        ],
+        shown=[_exported(item) for item in export.shown],
+        seen_count=export.seen_count,
+    )
+
+
+def _exported(item: ExportedItem) -> pb.ExportedItem:
+    return pb.ExportedItem(key=item.key, item_id=item.item_id)
+
+
 def _add_items(response: pb.RecommendResponse | pb.SimilarItemsResponse, answer: Answer) -> None:
     """Adds in place: half the time of building the items and their maps first."""
     add = response.items.add
-    for text, score, channels, task_scores in answer.items:
+    for text, score, channels, task_scores, repeated in answer.items:
         item = add(
             item_id=text.item_id,
             title=text.title,
             score=score,
             channels=channels,
             categories=text.categories,
+            repeated=repeated,
         )
         if task_scores:
             scores = item.task_scores

@@ -7,6 +7,7 @@ Prints microseconds of CPU a request, the best of several rounds, 600 â†’ 200 â†
 
 import argparse
 import asyncio
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -17,14 +18,17 @@ import httpx
 import numpy as np
 import uvloop
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 from recsys.gateway.v1 import gateway_pb2 as pb
 
+from services.chassis.redis import open_redis
 from services.domain.candidates import Candidates
 from services.domain.context import History, Seen, UserContext
 from services.domain.ids import item_keys
 from services.domain.outcome import Outcome
 from services.domain.stages import (
     Appended,
+    Erased,
     Marked,
     Recalled,
     Reranked,
@@ -32,8 +36,10 @@ from services.domain.stages import (
     Scores,
     Similar,
     Slate,
+    Stored,
 )
 from services.gateway import wire
+from services.gateway.catalog.open import Catalog
 from services.gateway.gateway import Gateway
 from services.gateway.http import encoding
 from services.gateway.http.app import make_app
@@ -46,6 +52,10 @@ from services.gateway.resilience.retry import RetryBudget, Retrying
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.inference.store import ReleaseStore
+from services.items.record import Item
+from services.items.store import ItemStore
+from services.items.table import ItemTable
+from tests.redis import running
 
 ROUNDS, REQUESTS, CONCURRENCY = 7, 400, 32
 
@@ -69,7 +79,7 @@ class First:
         return [Outcome.of(Reranked(Slate(q.rows[: q.k], q.scores[: q.k]))) for q in queries]
 
 
-def instant_stages(release: GatewayRelease, batched: bool) -> Stages:
+def instant_stages(release: GatewayRelease, batched: bool, items_version: int = 0) -> Stages:
     """Stages that cost nothing; `batched`: with what stands around gRPC clients."""
     rng = np.random.default_rng(1)
     rows = rng.permutation(len(release))[:600].astype(np.int32)
@@ -84,7 +94,8 @@ def instant_stages(release: GatewayRelease, batched: bool) -> Stages:
         np.full(50, 2, np.uint8),
         np.zeros(50, np.float32),
     )
-    user = UserContext("196", True, {}, history, Seen(item_keys(map(str, range(200)))))
+    seen = Seen(item_keys(map(str, range(200))))
+    user = UserContext("196", True, {}, history, seen, items_version)
     tasks = rng.random((200, len(release.tasks)), np.float32)
 
     def around(client: Any) -> Any:
@@ -105,6 +116,8 @@ def instant_stages(release: GatewayRelease, batched: bool) -> Stages:
         rerank=around(First()),
         marks=stage(Marked()),
         events=stage(Appended(1, 0)),
+        profiles=stage(Stored()),
+        erasures=stage(Erased(True)),
     )
 
 
@@ -120,11 +133,27 @@ async def measured(one: Callable[[], Awaitable[object]]) -> float:
     return best
 
 
-async def main(release: GatewayRelease) -> None:
+async def full_table(redis_url: str, release: GatewayRelease) -> ItemTable:
+    """10,000 items that were put, 500 of the release among them; 500 of the others are hidden."""
+    redis = open_redis(SecretStr(redis_url))
+    store, table = ItemStore(redis), ItemTable(redis)
+    names = [release.text(row).item_id for row in range(500)]
+    names += [f"new {i}" for i in range(9500)]
+    await store.put([Item(name, name, ("Drama",)) for name in names], 1)
+    await store.hide(names[-500:], 1)
+    await table.refresh()
+    await redis.aclose()
+    return table
+
+
+async def main(release: GatewayRelease, redis_url: str) -> None:
     settings = GatewaySettings(deadline_seconds=30.0)
     request = pb.RecommendRequest(user_id="196", k=20, context={"device": "phone"})
     plain = make_gateway(release, instant_stages(release, batched=False), settings)
     batched = make_gateway(release, instant_stages(release, batched=True), settings)
+    catalog = Catalog(await full_table(redis_url, release), None)
+    stages = instant_stages(release, batched=False, items_version=catalog.table.version)
+    with_items = make_gateway(release, stages, settings, catalog=catalog)
 
     async def funnel(gateway: Gateway = plain) -> None:
         await gateway.recommend(RecommendInput(user_id="196"), "id")
@@ -155,6 +184,7 @@ async def main(release: GatewayRelease) -> None:
         for name, one in {
             "funnel": funnel,
             "funnel with batching and retries": lambda: funnel(batched),
+            "funnel with an item table": lambda: funnel(with_items),
             "answer as protobuf": message,
             "answer as JSON": text,
             "Recommend: decode, funnel, encode": grpc_call,
@@ -168,4 +198,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--releases", default="var/releases")
     store = ReleaseStore(parser.parse_args().releases)
-    uvloop.run(main(open_release(Path(store.fetch(store.current())), GatewaySettings())))
+    release = open_release(Path(store.fetch(store.current())), GatewaySettings())
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as server:
+        uvloop.run(main(release, server.url))

@@ -8,7 +8,8 @@ from services.domain.stages import ChannelReport
 from services.gateway.answer import Answer
 from services.gateway.explain.explanation import Explanation, StageReport, TopItem
 from services.gateway.explain.item_report import item_report
-from services.gateway.fallback import recall_order
+from services.gateway.fallback import place_scores
+from services.gateway.item_view import ItemView
 from services.gateway.release import GatewayRelease
 from services.gateway.trace import Step, Trace
 
@@ -17,12 +18,12 @@ TOP = 20
 
 def explain(trace: Trace, release: GatewayRelease, answer: Answer, item_id: str) -> Explanation:
     """The explanation of a request; `item_id`: the item to look for, empty for none."""
-    stages = tuple(_stage(step, trace, release) for step in trace.steps)
+    stages = tuple(_stage(step, trace) for step in trace.steps)
     item = item_report(item_id, trace, release) if item_id else None
     return Explanation(answer, stages, item)
 
 
-def _stage(step: Step, trace: Trace, release: GatewayRelease) -> StageReport:
+def _stage(step: Step, trace: Trace) -> StageReport:
     notes = list(_notes(step.stage, trace))
     if step.failure is not None:
         message = f": {step.failure.message}" if step.failure.message else ""
@@ -34,14 +35,16 @@ def _stage(step: Step, trace: Trace, release: GatewayRelease) -> StageReport:
         step.seconds,
         step.failure,
         _dropped(step, trace),
-        _top(step.stage, trace, release),
+        _top(step.stage, trace),
         tuple(notes),
     )
 
 
 def _dropped(step: Step, trace: Trace) -> Mapping[str, int]:
     if step.stage == "recall":
-        return {dropped.reason: len(dropped.rows) for dropped in trace.recalled.dropped}
+        dropped = Counter({drop.reason: len(drop.rows) for drop in trace.recalled.dropped})
+        dropped["hidden"] += len(trace.taken_down)
+        return {reason: count for reason, count in dropped.items() if count}
     lost = step.received - step.kept
     if step.stage == "prerank":
         return {"position": lost} if lost else {}
@@ -52,28 +55,28 @@ def _dropped(step: Step, trace: Trace) -> Mapping[str, int]:
     return {}
 
 
-def _top(stage: str, trace: Trace, release: GatewayRelease) -> tuple[TopItem, ...]:
+def _top(stage: str, trace: Trace) -> tuple[TopItem, ...]:
     match stage:
         case "recall":
-            merged = recall_order(trace.recalled.candidates, TOP)
-            return _top_items(merged.candidates.rows, merged.scores, release)
+            rows = trace.recalled.candidates.rows
+            return _top_items(rows, place_scores(len(rows)), trace.items)
         case "prerank":
             ranking = trace.preranked
         case "rank":
             ranking = trace.ranked
         case "rerank":
-            return _top_items(trace.slate.rows, trace.slate.scores, release)
+            return _top_items(trace.slate.rows, trace.slate.scores, trace.items)
         case _:
             return ()
-    return _top_items(ranking.candidates.rows, ranking.scores, release)
+    return _top_items(ranking.candidates.rows, ranking.scores, trace.items)
 
 
-def _top_items(rows: I32, scores: F32, release: GatewayRelease) -> tuple[TopItem, ...]:
+def _top_items(rows: I32, scores: F32, view: ItemView) -> tuple[TopItem, ...]:
     items = []
     for at, (row, score) in enumerate(
         zip(rows[:TOP].tolist(), scores[:TOP].tolist(), strict=True), start=1
     ):
-        text = release.text(row)
+        text = view.text(row)
         items.append(TopItem(text.item_id, text.title, at, score))
     return tuple(items)
 

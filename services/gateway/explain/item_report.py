@@ -1,23 +1,31 @@
 """What became of one item on the way of a request. Pure."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from services.domain.arrays import F32, I32
 from services.domain.candidates import best_first
 from services.domain.hard_rules import allowed
-from services.domain.ids import item_keys
+from services.domain.ids import item_key, item_keys
 from services.domain.stages import Dropped
 from services.gateway.explain.explanation import ItemAtStage, ItemReport
+from services.gateway.fallback import labelled
 from services.gateway.release import GatewayRelease
+from services.gateway.takedown import out_reason
 from services.gateway.trace import Step, Trace
 
 
 def item_report(item_id: str, trace: Trace, release: GatewayRelease) -> ItemReport:
     """Where the item was lost and why, and its place and score at each stage it reached."""
-    row = int(release.catalog.rows_of(item_keys([item_id]))[0])
-    if row < 0:
-        reason = f"unknown item: release {release.id} does not have it"
+    row = trace.items.row_of(item_id)
+    reason = taken_down(item_id, trace)
+    if row is None:
+        if not reason:
+            reason = _not_here(item_id, trace, release)
         return ItemReport(item_id, "", "recall", reason, 0, ())
+    if reason:
+        return ItemReport(item_id, trace.items.text(row).title, "recall", reason, 0, ())
     stages = (
         _at_recall(row, trace, release),
         *_at_prerank(row, trace),
@@ -26,7 +34,18 @@ def item_report(item_id: str, trace: Trace, release: GatewayRelease) -> ItemRepo
     )
     lost_at, reason = _fate(row, trace, release)
     position = _position(row, trace.slate.rows)
-    return ItemReport(item_id, release.text(row).title, lost_at, reason, position, stages)
+    return ItemReport(item_id, trace.items.text(row).title, lost_at, reason, position, stages)
+
+
+def taken_down(item_id: str, trace: Trace) -> str:
+    """Why the item may be in no answer: hidden, deleted or expired; empty when it may."""
+    return out_reason(trace.items.table, item_key(item_id), trace.request.request.now)
+
+
+def _not_here(item_id: str, trace: Trace, release: GatewayRelease) -> str:
+    if trace.items.known(item_keys([item_id]))[0]:
+        return "not recalled by any channel: it is newer than the release"
+    return f"unknown item: neither release {release.id} nor the item table has it"
 
 
 def _fate(row: int, trace: Trace, release: GatewayRelease) -> tuple[str, str]:
@@ -56,14 +75,19 @@ def _not_recalled(row: int, trace: Trace, release: GatewayRelease) -> str:
 
 
 def _not_popular(row: int, trace: Trace, release: GatewayRelease) -> str:
+    if row < 0:
+        return "it is newer than the release"
     request, key = trace.request.request, release.keys[[row]]
     if trace.context.has_seen(key)[0]:
         return "seen"
     if np.isin(key, request.exclude)[0]:
         return "excluded"
-    if request.categories and not release.catalog.rows_in(request.categories)[row]:
+    rows = np.array([row], np.int32)
+    if not labelled(rows, trace.items, replace(request, tags=()))[0]:
         return "category"
-    if not allowed(np.array([row], np.int32), release.blocked)[0]:
+    if not labelled(rows, trace.items, request)[0]:
+        return "tag"
+    if not allowed(rows, release.blocked)[0]:
         return "blocked"
     return "not popular enough"
 
@@ -85,7 +109,8 @@ def _not_shown(row: int, trace: Trace, release: GatewayRelease) -> tuple[str, st
 def _at_recall(row: int, trace: Trace, release: GatewayRelease) -> ItemAtStage:
     candidates = trace.recalled.candidates
     at = _position(row, candidates.rows)
-    notes = ["seen by the user"] if trace.context.has_seen(release.keys[[row]])[0] else []
+    key = trace.items.keys(np.array([row], np.int32))
+    notes = ["seen by the user"] if trace.context.has_seen(key)[0] else []
     if not at:
         return ItemAtStage("recall", 0, 0.0, tuple(notes))
     scores = candidates.recall_scores[at - 1].tolist()

@@ -1,6 +1,6 @@
 """The public calls as JSON over HTTP."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Path, Query, Response
 from prometheus_client import CollectorRegistry, generate_latest
@@ -12,7 +12,10 @@ from services.domain.events import EventType
 from services.gateway.gateway import Gateway
 from services.gateway.http import encoding, models
 from services.gateway.http.boundary import BoundaryRoute, json_response, unknown_route
+from services.gateway.http.items import items_router
 from services.gateway.http.query import ExplainQuery, ListQuery, SimilarQuery
+from services.gateway.http.responses import answers
+from services.gateway.http.users import users_router
 from services.gateway.requests import EventInput
 from services.gateway.stats_report import report
 
@@ -34,6 +37,8 @@ def make_app(gateway: Gateway, registry: CollectorRegistry, worker: int) -> Fast
     )
     app.include_router(_lists(gateway))
     app.include_router(_items_and_events(gateway))
+    app.include_router(items_router(gateway.items))
+    app.include_router(users_router(gateway.users))
     app.include_router(_operations(gateway, registry, worker))
     return app
 
@@ -42,14 +47,14 @@ def _lists(gateway: Gateway) -> APIRouter:
     """Personal lists, and how they came to be."""
     router = APIRouter(route_class=BoundaryRoute, tags=["recommendations"])
 
-    @router.get("/v1/users/{user_id:path}/recommendations", **_answers(models.RecommendResponse))
+    @router.get("/v1/users/{user_id:path}/recommendations", **answers(models.RecommendResponse))
     async def recommend(user_id: UserId, query: Annotated[ListQuery, Query()]) -> Response:
         """A personal list. Always answers in time; what was skipped is in `degraded`."""
         answer = await gateway.recommend(query.given(user_id=user_id), request_id.get())
         return json_response(encoding.recommend_json(answer))
 
     @router.get(
-        "/v1/sessions/{session_id:path}/recommendations", **_answers(models.RecommendResponse)
+        "/v1/sessions/{session_id:path}/recommendations", **answers(models.RecommendResponse)
     )
     async def recommend_session(
         session_id: SessionId, query: Annotated[ListQuery, Query()]
@@ -58,7 +63,7 @@ def _lists(gateway: Gateway) -> APIRouter:
         answer = await gateway.recommend(query.given(session_id=session_id), request_id.get())
         return json_response(encoding.recommend_json(answer))
 
-    @router.get("/v1/users/{user_id:path}/explain", **_answers(models.ExplainResponse))
+    @router.get("/v1/users/{user_id:path}/explain", **answers(models.ExplainResponse))
     async def explain(user_id: UserId, query: Annotated[ExplainQuery, Query()]) -> Response:
         """What every stage had, kept, dropped and why; marks nothing as shown."""
         explanation = await gateway.explain(
@@ -73,17 +78,17 @@ def _items_and_events(gateway: Gateway) -> APIRouter:
     router = APIRouter(route_class=BoundaryRoute)
 
     @router.get(
-        "/v1/items/{item_id:path}/similar", tags=["items"], **_answers(models.SimilarItemsResponse)
+        "/v1/items/{item_id:path}/similar", tags=["items"], **answers(models.SimilarItemsResponse)
     )
     async def similar(item_id: ItemId, query: Annotated[SimilarQuery, Query()]) -> Response:
         """Items like an item, closest first."""
         answer = await gateway.similar(item_id, query.k, request_id.get())
         return json_response(encoding.similar_json(answer))
 
-    @router.post("/v1/events", tags=["events"], **_answers(models.RecordEventsResponse))
+    @router.post("/v1/events", tags=["events"], **answers(models.RecordEventsResponse))
     async def record(body: models.RecordEventsRequest) -> Response:
         """What users did; when this is answered, the next request has it in the history."""
-        recorded = await gateway.record([_event(event) for event in body.events])
+        recorded = await gateway.record([_event(event) for event in body.read()])
         return json_response(encoding.record_json(recorded))
 
     return router
@@ -112,17 +117,9 @@ def _operations(gateway: Gateway, registry: CollectorRegistry, worker: int) -> A
     return router
 
 
-def _answers(model: type[Any]) -> dict[str, Any]:
-    """What a call answers, for OpenAPI; the answer itself is built as plain data."""
-    error = {
-        "model": models.ErrorResponse,
-        "description": "400: a field is wrong, `field` names it; 404: there is no such item; "
-        "503: cannot be answered now, try again later.",
-    }
-    return {"response_model": None, "responses": {200: {"model": model}, "default": error}}
-
-
-def _event(event: models.UserEvent) -> EventInput:
+def _event(event: models.UserEvent | models.Unreadable) -> EventInput:
+    if isinstance(event, models.Unreadable):
+        return EventInput(unreadable=(event.field, event.message))
     return EventInput(
         event.event_id,
         event.user_id,

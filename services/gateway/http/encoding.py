@@ -3,10 +3,12 @@
 from dataclasses import asdict
 from typing import Any
 
+from services.domain.events import EventType
 from services.domain.outcome import Failure
 from services.gateway.answer import Answer, AnsweredItem
 from services.gateway.explain.explanation import Explanation, StageReport
 from services.gateway.gateway import Recorded
+from services.gateway.users import ExportedItem, UserExport
 
 Json = dict[str, Any]
 
@@ -21,7 +23,7 @@ def recommend_json(answer: Answer) -> Json:
             {"stage": stage, "reason": _reason(failure)} for stage, failure in answer.degraded
         ],
         "cold_start": answer.cold_start,
-        "next_page_token": "",
+        "next_page_token": answer.next_page_token,
     }
 
 
@@ -54,6 +56,33 @@ def explain_json(explanation: Explanation) -> Json:
     return body
 
 
+def export_json(export: UserExport) -> Json:
+    """ExportUserResponse."""
+    user = export.user
+    return {
+        "user": {
+            "user_id": user.user_id,
+            "profile": dict(user.profile),
+            "preferences": list(user.preferences),
+        },
+        "events": [
+            {
+                "item": _exported(event.item),
+                "type": f"EVENT_TYPE_{EventType(event.type).name}",
+                "time": event.time,
+                "value": event.value,
+            }
+            for event in export.events
+        ],
+        "shown": [_exported(item) for item in export.shown],
+        "seen_count": export.seen_count,
+    }
+
+
+def _exported(item: ExportedItem) -> Json:
+    return {"key": str(item.key), "item_id": item.item_id}  # 64 bits are no number in JavaScript
+
+
 def error_json(status: str, message: str, field: str = "") -> Json:
     """The form of every error; `status` is the name of a gRPC status."""
     return {"error": {"status": status, "field": field, "message": message}}
@@ -68,6 +97,7 @@ def _item(item: AnsweredItem) -> Json:
         "channels": item.channels,
         "task_scores": item.task_scores or {},
         "categories": text.categories,
+        "repeated": item.repeated,
     }
 
 

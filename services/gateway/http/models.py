@@ -3,7 +3,18 @@
 Answers are not built from these: `encoding` builds them as plain data.
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 
 class RecommendedItem(BaseModel):
@@ -19,13 +30,17 @@ class RecommendedItem(BaseModel):
         description="Probability by task, such as like; empty when rank was skipped."
     )
     categories: list[str]
+    repeated: bool = Field(
+        description="The user was shown it before: there was nothing new left to show."
+    )
 
 
 class Degradation(BaseModel):
     """Something that was skipped."""
 
     stage: str = Field(
-        description="feature_store, recall, recall.<channel>, prerank, rank, rerank or seen."
+        description="feature_store, takedown, recall, recall.<channel>, prerank, rank, rerank or "
+        "seen."
     )
     reason: str = Field(description="Why, such as REASON_TIMEOUT.")
 
@@ -58,7 +73,7 @@ class UserEvent(BaseModel):
     user_id: str = Field("", description="User id, 1 to 256 bytes; or give session_id.")
     item_id: str = Field("", description="1 to 256 bytes.")
     type: str = Field("", description="Such as EVENT_TYPE_CLICK.", examples=["EVENT_TYPE_CLICK"])
-    time: int = Field(0, description="Unix seconds, at most a day ahead; 0: now.")
+    time: int = Field(0, description="Unix seconds, at most 5 years ago and a day ahead; 0: now.")
     value: float = Field(0.0, description="DWELL: seconds; else a strength such as a rating.")
     request_id: str = Field("", description="request_id of the list the item was in.")
     session_id: str = Field(
@@ -66,12 +81,34 @@ class UserEvent(BaseModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands for an event that is not as UserEvent says: which field, and why."""
+
+    field: str
+    message: str
+
+
+def _one_by_one(value: Any, read: ValidatorFunctionWrapHandler) -> UserEvent | Unreadable:
+    """An event that cannot be read fails alone, as one beyond its limits does."""
+    try:
+        event: UserEvent = read(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return Unreadable(".".join(map(str, first["loc"])) or "event", str(first["msg"]))
+    return event
+
+
 class RecordEventsRequest(BaseModel):
     """1 to 1000 events."""
 
     model_config = ConfigDict(extra="forbid")
 
-    events: list[UserEvent]
+    events: list[Annotated[UserEvent, WrapValidator(_one_by_one)]]
+
+    def read(self) -> Sequence[UserEvent | Unreadable]:
+        """The events, or what is wrong with those that are none."""
+        return self.events
 
 
 class EventError(BaseModel):

@@ -19,11 +19,13 @@ class ListQuery(BaseModel):
     category: list[str] = Field(
         default_factory=list, description="Only items in at least one of these categories."
     )
-    tag: list[str] = Field(default_factory=list, description="Not supported yet: refused.")
+    tag: list[str] = Field(default_factory=list, description="Only items with all of these tags.")
     exclude: list[str] = Field(
         default_factory=list, description="Item ids that must not be in the list; at most 1000."
     )
-    page_token: str = Field("", description="Not supported yet: refused.")
+    page_token: str = Field(
+        "", description="next_page_token of the page before; the rest as there, k may differ."
+    )
 
     def given(self, user_id: str = "", session_id: str = "") -> RecommendInput:
         """The request as it came.

@@ -9,9 +9,12 @@ from services.domain.stages import (
     Appended,
     AppendEventsQuery,
     ContextQuery,
+    Erased,
+    EraseQuery,
     Marked,
     MarkShownQuery,
     PrerankQuery,
+    ProfileQuery,
     RankQuery,
     Recalled,
     RecallQuery,
@@ -20,6 +23,7 @@ from services.domain.stages import (
     Scores,
     Similar,
     SimilarQuery,
+    Stored,
 )
 from services.gateway.resilience.breaker import Breaker, BreakerSettings
 from services.gateway.resilience.budget import Clock
@@ -43,6 +47,8 @@ class Guards:
     rerank: Guard[RerankQuery, Reranked]
     marks: Guard[MarkShownQuery, Marked]
     events: Guard[AppendEventsQuery, Appended]
+    profiles: Guard[ProfileQuery, Stored]
+    erasures: Guard[EraseQuery, Erased]
 
 
 def guarded(stages: Stages, settings: BreakerSettings, stats: Stats, clock: Clock) -> Guards:
@@ -60,4 +66,6 @@ def guarded(stages: Stages, settings: BreakerSettings, stats: Stats, clock: Cloc
         rerank=guard("rerank", stages.rerank),
         marks=guard("seen", stages.marks),
         events=guard("events", stages.events),
+        profiles=guard("profiles", stages.profiles),
+        erasures=guard("erasures", stages.erasures),
     )

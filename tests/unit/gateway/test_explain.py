@@ -60,7 +60,7 @@ async def test_lost_at_recall(world: World) -> None:
     world["recall"].answer = with_drops
     assert await fate(world, "nowhere") == (
         "recall",
-        "unknown item: release r1 does not have it",
+        "unknown item: neither release r1 nor the item table has it",
     )
     assert await fate(world, IDS[59]) == ("recall", "not recalled by any channel")
     assert await fate(world, IDS[50]) == ("recall", "seen; recalled by two_tower, item_cf")

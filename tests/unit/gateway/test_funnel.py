@@ -175,6 +175,16 @@ async def test_each_rung_of_the_ladder(world: World) -> None:
     assert ids(answer) == [IDS[row] for row in range(11) if row != BLOCKED]
 
 
+async def test_the_popular_list_repeats_the_oldest_when_nothing_else_is_left(world: World) -> None:
+    world["recall"].mode = world["prerank"].mode = "call_error"
+    world["rank"].mode = world["rerank"].mode = "call_error"
+    rows = [row for row in range(ITEMS) if row != BLOCKED]
+    world.store.shown["u"] = [item_key(IDS[row]) for row in (*rows[10:], *rows[2:10])]
+    answer = await world.gateway.recommend(RecommendInput(user_id="u", k=4), "r")
+    assert [item.text.item_id for item in answer.items] == [IDS[r] for r in (0, 1, *rows[10:12])]
+    assert [item.repeated for item in answer.items] == [False, False, True, True]
+
+
 async def test_the_popular_list_keeps_to_the_request(world: World) -> None:
     world.store.shown["u"] = [int(world.gateway.release.keys[2])]
     world.store.events["u"] = [int(world.gateway.release.keys[4])]

@@ -22,8 +22,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"k": 0}, "k"),
     ({"k": -1}, "k"),
     ({"k": 101}, "k"),
-    ({"page_token": "x"}, "page_token"),
-    ({"tags": ["x"]}, "filter.tags"),
+    ({"tags": ["t"] * 33}, "filter.tags"),
+    ({"tags": ["t", ""]}, "filter.tags[1]"),
+    ({"tags": ["t" * 257]}, "filter.tags[0]"),
     ({"placement": "p" * 65}, "placement"),
     ({"context": {str(i): "x" for i in range(33)}}, "context"),
     ({"context": {"": "x"}}, "context"),
@@ -53,6 +54,7 @@ def test_a_request_at_its_limits() -> None:
             placement="p" * 64,
             context={f"{i:064}": "x" * 64 for i in range(32)},
             categories=["c"] * 32,
+            tags=["t"] * 32,
             exclude_item_ids=["i" * 256] * 1000,
         ),
         NOW,
@@ -87,6 +89,9 @@ BAD_EVENTS: list[tuple[dict[str, Any], str]] = [
     ({"type": 99}, "type"),
     ({"time": -1}, "time"),
     ({"time": NOW + 86_401}, "time"),
+    ({"time": NOW * 1000}, "time"),
+    ({"time": NOW - 5 * 365 * 86_400 - 1}, "time"),
+    ({"time": 1}, "time"),
     ({"value": math.nan}, "value"),
     ({"value": math.inf}, "value"),
     ({"value": 1e39}, "value"),
@@ -104,7 +109,10 @@ def test_a_bad_event_fails_alone(given: dict[str, Any], field: str) -> None:
 
 
 def test_events_are_grouped_by_user_in_their_order() -> None:
-    given = [EventInput(f"e{i}", user, f"i{i}", 2, i, i / 2) for i, user in enumerate("abacab")]
+    given = [
+        EventInput(f"e{i}", user, f"i{i}", 2, i and NOW - i, i / 2)
+        for i, user in enumerate("abacab")
+    ]
     users, faults = check_events(given, NOW)
     assert not faults
     assert [(user.user_id, user.indices) for user in users] == [
@@ -114,7 +122,7 @@ def test_events_are_grouped_by_user_in_their_order() -> None:
     ]
     first, second, _ = users[0].events
     assert first.time == NOW  # 0: now
-    assert (second.time, second.value, second.key) == (2, 1.0, item_key("i2"))
+    assert (second.time, second.value, second.key) == (NOW - 2, 1.0, item_key("i2"))
 
 
 def test_events_of_a_session_are_not_those_of_the_user_of_that_name() -> None:

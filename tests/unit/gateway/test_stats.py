@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
-from services.gateway.metrics import register
+from services.gateway.metrics import StatsCollector, register
 from services.gateway.stats import (
     BUCKETS,
     COUNTERS,
@@ -133,7 +133,7 @@ def test_prometheus_reads_the_same_arrays() -> None:
     for seconds in (0.001, 0.001, 0.2):
         stats.meter("rank").add(seconds, error=seconds > 0.1)
     registry = CollectorRegistry()
-    register(registry, stats)
+    register(registry, StatsCollector(stats))
     text = generate_latest(registry).decode()
     assert 'recstack_gateway_requests_total{of="rank"} 3.0' in text
     assert 'recstack_gateway_errors_total{of="rank"} 1.0' in text
@@ -143,7 +143,7 @@ def test_prometheus_reads_the_same_arrays() -> None:
 
 def test_prometheus_buckets_hold_what_their_bounds_say() -> None:
     stats, registry = Stats(Clock()), CollectorRegistry()
-    register(registry, stats)
+    register(registry, StatsCollector(stats))
 
     def buckets() -> dict[float, float]:
         text = generate_latest(registry).decode()

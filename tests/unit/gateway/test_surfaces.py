@@ -19,7 +19,7 @@ from services.chassis.settings import ServerSettings
 from services.gateway.client import gateway_stub
 from services.gateway.http.app import make_app
 from services.gateway.http.boundary import MAX_BODY_BYTES
-from services.gateway.metrics import register
+from services.gateway.metrics import StatsCollector, register
 from services.gateway.servicer import NAME, RecommendationServicer
 from tests.unit.gateway.world import IDS, World
 
@@ -29,7 +29,7 @@ Stub = gateway_pb2_grpc.RecommendationServiceStub
 @pytest.fixture
 async def http(world: World) -> AsyncIterator[httpx.AsyncClient]:
     registry = CollectorRegistry()
-    register(registry, world.gateway.stats)
+    register(registry, StatsCollector(world.gateway.stats))
     transport = httpx.ASGITransport(make_app(world.gateway, registry, worker=7))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client
@@ -60,7 +60,12 @@ BAD_LISTS: list[tuple[dict[str, Any], str, dict[str, Any], str]] = [
     ({"session_id": "s" * 241}, f"/v1/sessions/{'s' * 241}", {}, "session_id"),
     ({"user_id": "session:s"}, "/v1/users/session:s", {}, "user_id"),
     ({"user_id": "u", "page_token": "x"}, "/v1/users/u", {"page_token": "x"}, "page_token"),
-    ({"user_id": "u", "filter": {"tags": ["x"]}}, "/v1/users/u", {"tag": "x"}, "filter.tags"),
+    (
+        {"user_id": "u", "filter": {"tags": ["x", ""]}},
+        "/v1/users/u",
+        {"tag": ["x", ""]},
+        "filter.tags[1]",
+    ),
     ({"user_id": "u", "placement": "p" * 65}, "/v1/users/u", {"placement": "p" * 65}, "placement"),
     (
         {"user_id": "u", "context": {"n" * 65: "x"}},
@@ -160,10 +165,6 @@ async def test_what_only_http_can_get_wrong(http: httpx.AsyncClient, path: str, 
         (b"{}", "events"),
         (b'{"events": 3}', "events"),
         (b'{"events": [], "more": 1}', "more"),
-        (b'{"events": [{"time": "soon"}]}', "events.0.time"),
-        (b'{"events": [{"user": "u"}]}', "events.0.user"),
-        (b'{"events": [{"\\ud800": 1}]}', "events.0"),
-        (b'{"events": [{"item_id": 3}]}', "events.0.item_id"),
         (b" " * (MAX_BODY_BYTES + 1), "body"),
     ],
 )
@@ -178,6 +179,39 @@ async def test_bodies_that_cannot_be_read(
     assert error["message"]
     assert ("at most" in error["message"]) == (len(body) > MAX_BODY_BYTES)
     assert not world["events"].queries
+
+
+@pytest.mark.parametrize(
+    ("bad", "field"),
+    [
+        ('{"time": "soon"}', "time"),
+        ('{"time": 1.5}', "time"),
+        ('{"value": "much"}', "value"),
+        ('{"value": null}', "value"),
+        ('{"user": "u"}', "user"),
+        ('{"item_id": 3}', "item_id"),
+        ('{"item_id": ["i"]}', "item_id"),
+        ('{"type": 2}', "type"),
+        ('{"type": "click"}', "event_id"),
+        ('{"\\ud800": 1}', "event"),
+        ("{}", "event_id"),
+        ("3", "event"),
+        ("null", "event"),
+        ("[]", "event"),
+    ],
+)
+async def test_an_event_of_wrong_types_fails_alone(
+    world: World, http: httpx.AsyncClient, bad: str, field: str
+) -> None:
+    good = f'"user_id": "u", "item_id": "{IDS[3]}", "type": "EVENT_TYPE_CLICK"'
+    body = f'{{"events": [{{"event_id": "1", {good}}}, {bad}, {{"event_id": "2", {good}}}]}}'
+    headers = {"content-type": "application/json"}
+    answer = await http.post("/v1/events", content=body, headers=headers)
+    assert answer.status_code == 200
+    assert answer.json()["accepted"] == 2
+    (error,) = answer.json()["errors"]
+    assert (error["index"], error["field"], error["retryable"]) == (1, field, False)
+    assert error["message"]
 
 
 async def test_values_json_has_and_protobuf_has_not(world: World, http: httpx.AsyncClient) -> None:
@@ -233,7 +267,7 @@ def as_json(message: Any) -> Any:
 def rounded(value: Any) -> Any:
     """Numbers as 32-bit floats have them; what differs from call to call is taken out."""
     if isinstance(value, dict):
-        unlike = ("request_id", "seconds")
+        unlike = ("request_id", "seconds", "next_page_token")
         return {name: rounded(v) for name, v in value.items() if name not in unlike}
     if isinstance(value, list):
         return [rounded(v) for v in value]
@@ -265,7 +299,7 @@ async def test_events_that_are_not_stored_may_be_sent_again(
     world: World, http: httpx.AsyncClient
 ) -> None:
     world["events"].mode = "call_error"
-    event = {"event_id": "e", "user_id": "u", "item_id": "i", "type": "EVENT_TYPE_CLICK"}
+    event = {"event_id": "e", "user_id": "u", "item_id": IDS[0], "type": "EVENT_TYPE_CLICK"}
     answer = await http.post("/v1/events", json={"events": [event, {}, event]})
     assert answer.status_code == 200
     body = answer.json()

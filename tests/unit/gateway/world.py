@@ -22,9 +22,12 @@ from services.domain.stages import (
     Appended,
     AppendEventsQuery,
     ContextQuery,
+    Erased,
+    EraseQuery,
     Marked,
     MarkShownQuery,
     PrerankQuery,
+    ProfileQuery,
     RankQuery,
     Recalled,
     RecallQuery,
@@ -34,7 +37,9 @@ from services.domain.stages import (
     Similar,
     SimilarQuery,
     Slate,
+    Stored,
 )
+from services.gateway.catalog.open import Catalog
 from services.gateway.gateway import Gateway
 from services.gateway.pipeline import make_gateway
 from services.gateway.release import GatewayRelease
@@ -44,6 +49,7 @@ from services.gateway.stages import Stages
 ITEMS = 60
 IDS = [f"item-{row}" for row in range(ITEMS)]
 CATEGORIES = ("even", "odd")
+TAGS = ("tag-0", "tag-1", "tag-2")
 CHANNELS = ("two_tower", "item_cf", "popular")
 BLOCKED = 7
 
@@ -52,17 +58,20 @@ R = TypeVar("R")
 
 
 def make_release(folder: Path, pins: Mapping[str, int] | None = None) -> GatewayRelease:
-    """Row r has the id item-r, the category of its parity, and is the r-th most popular."""
+    """Row r has the id item-r, the category of its parity, the tag of its remainder by 3, and is
+    the r-th most popular."""
     for name in ("catalog", "recall"):
         (folder / name).mkdir(parents=True)
     np.save(folder / layout.CATALOG_KEYS, item_keys(IDS))
     np.save(folder / layout.CATALOG_CATEGORY_OFFSETS, np.arange(ITEMS + 1))
     np.save(folder / layout.CATALOG_CATEGORY_CODES, np.arange(ITEMS, dtype=np.int32) % 2)
+    np.save(folder / layout.CATALOG_TAG_OFFSETS, np.arange(ITEMS + 1))
+    np.save(folder / layout.CATALOG_TAG_CODES, np.arange(ITEMS, dtype=np.int32) % 3)
     np.save(folder / layout.POPULAR_ROWS, np.arange(ITEMS, dtype=np.int32))
     np.save(folder / layout.POPULAR_SCORES, np.linspace(1, 0.1, ITEMS, dtype=np.float32))
     StringColumn.write(folder / layout.CATALOG_IDS, IDS)
     StringColumn.write(folder / layout.CATALOG_TITLES, [f"Title {row}" for row in range(ITEMS)])
-    schema = FeatureSchema(categories=CATEGORIES)
+    schema = FeatureSchema(categories=CATEGORIES, tags=TAGS)
     schema.write(folder)
     rules = Rerank(pins=pins or {}, blocks=(IDS[BLOCKED],))
     Parameters(quotas={}, blend=(), rerank=rules).write(folder)
@@ -115,10 +124,11 @@ class Store:
     def __init__(self) -> None:
         self.shown: dict[str, list[int]] = {}
         self.events: dict[str, list[int]] = {}
+        self.profiles: dict[str, dict[str, str]] = {}
 
     def context(self, query: ContextQuery) -> UserContext:
         user = query.user_id
-        if user not in self.shown and user not in self.events:
+        if not any(user in known for known in (self.shown, self.events, self.profiles)):
             return UserContext.unknown(user)
         keys = np.array(self.events.get(user, [])[::-1], np.uint64)
         n = len(keys)
@@ -126,7 +136,8 @@ class Store:
             keys, np.zeros(n, np.uint32), np.full(n, 2, np.uint8), np.zeros(n, np.float32)
         )
         seen = Seen(np.array(self.shown.get(user, [])[::-1], np.uint64))
-        return UserContext(user, known=True, profile={"age": "33"}, history=history, seen=seen)
+        profile = self.profiles.get(user, {"age": "33"})
+        return UserContext(user, known=True, profile=profile, history=history, seen=seen)
 
     def mark(self, query: MarkShownQuery) -> Marked:
         self.shown.setdefault(query.user_id, []).extend(query.keys.tolist())
@@ -136,11 +147,24 @@ class Store:
         self.events.setdefault(query.user_id, []).extend(event.key for event in query.events)
         return Appended(len(query.events), 0)
 
+    def put(self, query: ProfileQuery) -> Stored:
+        self.profiles[query.user_id] = dict(query.profile)
+        return Stored()
+
+    def erase(self, query: EraseQuery) -> Erased:
+        parts: list[dict[str, Any]] = [self.shown, self.events, self.profiles]
+        return Erased(sum(part.pop(query.user_id, None) is not None for part in parts) > 0)
+
 
 def recall(query: RecallQuery) -> Recalled:
     """The unseen items of rows 0 to 49, in order; two_tower recalls all, item_cf even rows."""
     keys = item_keys(IDS[:50])
     keep = ~query.context.has_seen(keys) & ~np.isin(keys, query.request.exclude)
+    numbers = np.arange(50)
+    if query.request.categories:
+        keep &= np.isin(np.array(CATEGORIES)[numbers % 2], query.request.categories)
+    for tag in query.request.tags:
+        keep &= np.array(TAGS)[numbers % 3] == tag
     rows = np.flatnonzero(keep).astype(np.int32)[: query.limit]
     scores = np.zeros((len(rows), len(CHANNELS)), np.float32)
     scores[:, 0] = 1 - rows / 100
@@ -187,7 +211,8 @@ class World:
 def make_world(
     release: GatewayRelease,
     clock: Callable[[], float] = time.monotonic,
-    **settings: float,
+    catalog: Catalog | None = None,
+    **settings: Any,
 ) -> World:
     """A gateway whose stages all answer, until a test sets their modes."""
     store = Store()
@@ -213,6 +238,8 @@ def make_world(
         ),
         "marks": Scripted(store.mark),
         "events": Scripted(store.append),
+        "profiles": Scripted(store.put),
+        "erasures": Scripted(store.erase),
     }
-    config = GatewaySettings(**settings)  # type: ignore[arg-type]
-    return World(make_gateway(release, Stages(**stages), config, clock), store, stages)
+    config = GatewaySettings(**settings)
+    return World(make_gateway(release, Stages(**stages), config, clock, catalog), store, stages)

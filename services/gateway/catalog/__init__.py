@@ -1,0 +1,1 @@
+"""The calls on items: put, hide, show, expire, delete and get."""

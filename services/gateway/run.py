@@ -1,0 +1,41 @@
+"""One request on its way through the funnel."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from services.domain.arrays import I32
+from services.domain.outcome import Failure
+from services.gateway.requests import ListRequest
+from services.gateway.resilience.budget import Budget
+from services.gateway.resilience.guard import Answered
+from services.gateway.trace import Step, Trace
+
+
+@dataclass(slots=True)
+class Run:
+    """What is asked, the time that is left, and what happened until now."""
+
+    asked: ListRequest
+    budget: Budget
+    explain: bool
+    steps: list[Step] = field(default_factory=list)
+    degraded: list[tuple[str, Failure]] = field(default_factory=list)
+    taken_down: list[I32] = field(default_factory=list)
+
+    def note(self, stage: str, received: int, kept: int, answer: Answered[Any]) -> None:
+        """How asking a stage ended."""
+        self.steps.append(Step(stage, received, kept, answer.seconds, answer.failure))
+        if answer.failure is not None:
+            self.degraded.append((stage, answer.failure))
+
+    def trace(self, **made: Any) -> Trace:
+        """The whole way, with what was made on it."""
+        return Trace(
+            request=self.asked,
+            steps=tuple(self.steps),
+            degraded=tuple(self.degraded),
+            taken_down=np.concatenate([np.empty(0, np.int32), *self.taken_down]),
+            **made,
+        )

@@ -1,0 +1,178 @@
+"""Bad input over gRPC and HTTP against the whole stack: said clearly, and the good part is kept."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from prometheus_client import REGISTRY
+from recsys.gateway.v1 import gateway_pb2 as pb
+from recsys.gateway.v1 import gateway_pb2_grpc
+
+from services.chassis.channel import open_channel
+from tests.integration.whole import Whole, whole_stack
+from tests.redis import RedisServer, own_redis
+from tests.releases import release
+
+__all__ = ["own_redis", "release"]
+
+DAY = 86_400
+YEAR = 365 * DAY
+ITEM = "i0001"
+
+# What is wrong with an event, the field the answer names, and a word of its message.
+EVENTS: list[tuple[dict[str, Any], str, str]] = [
+    ({"item_id": "never put"}, "item_id", "put it first"),
+    ({"time": 2 * DAY}, "time", "a day ahead"),
+    ({"time": -6 * YEAR}, "time", "5 years ago"),
+    ({"type": "EVENT_TYPE_UNSPECIFIED"}, "type", "EVENT_TYPE_CLICK"),
+    ({"event_id": ""}, "event_id", "empty"),
+    ({"event_id": "e" * 129}, "event_id", "128 bytes"),
+    ({"item_id": ""}, "item_id", "empty"),
+    ({"user_id": ""}, "user_id", "session_id"),
+    ({"user_id": "session:s"}, "user_id", "session:"),
+    ({"session_id": "s"}, "session_id", "not both"),
+    ({"value": 1e39}, "value", "32-bit"),
+]
+
+
+@dataclass
+class Surfaces:
+    """Both ways to call one stack."""
+
+    lists: gateway_pb2_grpc.RecommendationServiceStub
+    catalog: gateway_pb2_grpc.CatalogServiceStub
+    http: httpx.AsyncClient
+
+
+@pytest.fixture
+async def api(
+    release: Path, own_redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Surfaces]:
+    stack: Whole
+    async with (
+        whole_stack(release, own_redis, tmp_path, monkeypatch) as stack,
+        open_channel(stack.address) as channel,
+    ):
+        lists = gateway_pb2_grpc.RecommendationServiceStub(channel)  # type: ignore[no-untyped-call]
+        catalog = gateway_pb2_grpc.CatalogServiceStub(channel)  # type: ignore[no-untyped-call]
+        yield Surfaces(lists, catalog, stack.http)
+
+
+def event(user: str, number: int, **changes: Any) -> dict[str, Any]:
+    """An event; a changed time is given as seconds from now."""
+    if "time" in changes:
+        changes["time"] += int(time.time())
+    good = {"event_id": f"e{number}", "user_id": user, "item_id": ITEM, "type": "EVENT_TYPE_CLICK"}
+    return {**good, **changes}
+
+
+async def refused(call: Any) -> str:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await call
+    assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    return error.value.details() or ""
+
+
+def counted(call: str, field: str) -> float:
+    labels = {"call": call, "field": field}
+    return REGISTRY.get_sample_value("recstack_gateway_faults_total", labels) or 0.0
+
+
+async def test_a_batch_with_every_bad_event(api: Surfaces) -> None:
+    before = {field: counted("RecordEvents", field) for _, field, _ in EVENTS}
+    batch = [event("u", -1), *(event("u", n, **bad) for n, (bad, _, _) in enumerate(EVENTS))]
+    batch += [event("u", -1), event("u", -2)]
+    over_http = (await api.http.post("/v1/events", json={"events": batch})).json()
+    assert (over_http["accepted"], over_http["duplicates"]) == (2, 1)
+    events = [pb.UserEvent(**e) for e in batch]
+    for sent in events:
+        sent.value = min(sent.value, 1e39)  # as a 32-bit float: infinity
+    over_grpc = await api.lists.RecordEvents(pb.RecordEventsRequest(events=events))
+    assert (over_grpc.accepted, over_grpc.duplicates) == (0, 3)
+    for answer in (
+        over_http["errors"],
+        [{"index": e.index, "field": e.field, "message": e.message} for e in over_grpc.errors],
+    ):
+        assert [(e["index"], e["field"]) for e in answer] == [
+            (n + 1, field) for n, (_, field, _) in enumerate(EVENTS)
+        ]
+        for error, (_, _, word) in zip(answer, EVENTS, strict=True):
+            assert word in error["message"]
+    for field, count in before.items():
+        twice = 2 * sum(field == other for _, other, _ in EVENTS)
+        assert counted("RecordEvents", field) == count + twice
+    export = await api.catalog.ExportUser(pb.ExportUserRequest(user_id="u"))
+    assert len(export.events) == 2
+
+
+async def test_ten_thousand_events_in_a_call(api: Surfaces) -> None:
+    many = [event("u", n) for n in range(10_000)]
+    request = pb.RecordEventsRequest(events=[pb.UserEvent(**e) for e in many])
+    details = await refused(api.lists.RecordEvents(request))
+    assert details == "events: at most 1000, not 10000"
+    answer = await api.http.post("/v1/events", json={"events": many})
+    assert answer.status_code == 400
+    assert answer.json()["error"] == {
+        "status": "INVALID_ARGUMENT",
+        "field": "events",
+        "message": "at most 1000, not 10000",
+    }
+
+
+async def test_users(api: Surfaces) -> None:
+    users = [
+        pb.User(user_id="good", profile={"unheard of": "x"}, preferences=["unheard of"]),
+        pb.User(),
+        pb.User(user_id="v", profile={"age": "x" * 1025}),
+        pb.User(user_id="v", preferences=["c"] * 33),
+    ]
+    response = await api.catalog.PutUsers(pb.PutUsersRequest(users=users))
+    assert response.stored == 1
+    assert [(e.index, e.field) for e in response.errors] == [
+        (1, "user_id"),
+        (2, "profile[age]"),
+        (3, "preferences"),
+    ]
+    answer = await api.lists.Recommend(pb.RecommendRequest(user_id="good", k=5))
+    assert len(answer.items) == 5
+    assert not answer.degraded
+    erased = await api.catalog.EraseUsers(pb.EraseUsersRequest(user_ids=["good", "nobody", ""]))
+    assert erased.erased == 1
+    assert [(e.index, e.field) for e in erased.errors] == [(1, "user_id"), (2, "user_id")]
+    assert (await api.http.delete("/v1/users/nobody")).status_code == 404
+
+
+@pytest.mark.parametrize("token", ["forged", "AAAA" * 30, "a" * 7000])
+async def test_tokens(api: Surfaces, token: str) -> None:
+    request = pb.RecommendRequest(user_id="u", page_token=token)
+    details = await refused(api.lists.Recommend(request))
+    assert details.startswith("page_token: it is none of this stack")
+    query = {"page_token": token}
+    answer = await api.http.get("/v1/users/u/recommendations", params=query)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["field"] == "page_token"
+
+
+async def test_filters_that_match_nothing(api: Surfaces) -> None:
+    for nothing in (pb.Filter(categories=["x"]), pb.Filter(tags=["x"])):
+        answer = await api.lists.Recommend(pb.RecommendRequest(user_id="u", filter=nothing))
+        assert (list(answer.items), list(answer.degraded)) == ([], [])
+    for query in ("category=x", "tag=x"):
+        body = (await api.http.get(f"/v1/users/u/recommendations?{query}")).json()
+        assert (body["items"], body["degraded"], body["next_page_token"]) == ([], [], "")
+
+
+async def test_an_item_without_features(api: Surfaces) -> None:
+    items = [pb.Item(item_id="bare"), pb.Item(), pb.Item(item_id="t" * 257)]
+    response = await api.catalog.PutItems(pb.PutItemsRequest(items=items))
+    assert response.stored == 1
+    assert [(e.index, e.field) for e in response.errors] == [(1, "item_id"), (2, "item_id")]
+    recorded = await api.lists.RecordEvents(
+        pb.RecordEventsRequest(events=[pb.UserEvent(**event("u", 1, item_id="bare"))])
+    )
+    assert recorded.accepted == 1

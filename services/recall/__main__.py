@@ -11,10 +11,11 @@ from services.chassis.server import Mount, run
 from services.chassis.settings import from_environment
 from services.inference.stage import ReleaseStage
 from services.inference.startup import load_slots
+from services.recall.live_state import followed
 from services.recall.pipeline import open_recall
 from services.recall.servicer import NAME, RecallServicer
 from services.recall.settings import RecallSettings
-from services.recall.similar import SimilarSlots
+from services.recall.slots import LiveSlots, SimilarSlots
 
 
 def mounted(settings: RecallSettings) -> Mount:
@@ -22,7 +23,9 @@ def mounted(settings: RecallSettings) -> Mount:
 
     async def mount(server: grpc.aio.Server, stack: AsyncExitStack) -> Sequence[str]:
         slots = await load_slots(settings, partial(open_recall, settings=settings))
-        servicer = RecallServicer(ReleaseStage(slots), ReleaseStage(SimilarSlots(slots)))
+        live = await stack.enter_async_context(followed(slots, settings))
+        recall, similar = LiveSlots(slots, live), SimilarSlots(slots, live)
+        servicer = RecallServicer(ReleaseStage(recall), ReleaseStage(similar))
         recall_pb2_grpc.add_RecallServiceServicer_to_server(  # type: ignore[no-untyped-call]
             servicer, server
         )

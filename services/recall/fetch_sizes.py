@@ -16,7 +16,7 @@ class FetchSizes:
         quotas: the release's, by channel, float32 [C].
         fills: channels that must be able to fill the list by themselves, bool [C].
         seen_margin: most items fetched for those the user has seen.
-        filtered: at least so many when the request is limited to categories.
+        filtered: at least so many when the request is limited to categories or tags.
         everything: items of the release: what channels that fill fetch then, because a category
             may begin far down the list.
     """
@@ -34,6 +34,6 @@ class FetchSizes:
         scale = max(1.0, query.limit / max(float(self.quotas.sum()), 1.0))
         sizes = np.ceil(self.quotas * scale).astype(np.int64) + min(gone, self.seen_margin)
         sizes = np.where(self.fills, np.maximum(sizes, query.limit + gone), sizes)
-        if query.request.categories:
+        if query.request.categories or query.request.tags:
             sizes = np.where(self.fills, self.everything, np.maximum(sizes, self.filtered))
         return [int(size) for size in sizes]

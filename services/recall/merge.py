@@ -14,6 +14,7 @@ import numpy as np
 
 from services.domain.arrays import F32, I32, I64, U32, Bools
 from services.domain.candidates import Candidates, best_first
+from services.domain.live import Live
 from services.domain.protocols import Fetched, Filter
 from services.domain.stages import Dropped, RecallQuery
 
@@ -24,15 +25,19 @@ NOTHING = Fetched(np.empty(0, np.int32), np.empty(0, np.float32))  # of a channe
 class Pool:
     """Everything the channels found for one query, each item once, in order of first appearance.
 
+    A find is an item in the list of a channel. Finds are by channel, best first.
+
     Attributes:
         rows: int32 [n].
-        places: by channel, the position in `rows` of each of its finds, best first.
-        scores: by channel, the scores of its finds.
+        places: position in `rows` of each find, int64 [f].
+        channels: channel of each find, int64 [f].
+        scores: score of each find, float32 [f].
     """
 
     rows: I32
-    places: tuple[I64, ...]
-    scores: tuple[F32, ...]
+    places: I64
+    channels: I64
+    scores: F32
 
 
 def pool(fetched: Sequence[Fetched], item_count: int) -> Pool:
@@ -40,32 +45,31 @@ def pool(fetched: Sequence[Fetched], item_count: int) -> Pool:
 
     Args:
         fetched: one per channel of the release, in the release's order; NOTHING when it failed.
-        item_count: rows of the release.
+        item_count: rows there are: of the release and of new items, which have negative ones.
     """
     rows = np.concatenate([found.rows for found in fetched])
     first = np.empty(item_count, np.int64)  # not initialised: only the rows found are touched
     first[rows[::-1]] = np.arange(len(rows) - 1, -1, -1)
     at = first[rows]
     new = at == np.arange(len(rows))
-    position = (np.cumsum(new) - 1)[at]
-    ends = np.cumsum([len(found.rows) for found in fetched])
     return Pool(
         rows[new],
-        tuple(np.split(position, ends[:-1])),
-        tuple(found.scores for found in fetched),
+        (np.cumsum(new) - 1)[at],
+        np.repeat(np.arange(len(fetched)), [len(found.rows) for found in fetched]),
+        np.concatenate([found.scores for found in fetched]),
     )
 
 
 def passing(
-    found: Pool, filters: Sequence[Filter], query: RecallQuery
+    found: Pool, filters: Sequence[Filter], query: RecallQuery, live: Live
 ) -> tuple[Bools, tuple[Dropped, ...]]:
     """Which items pass all filters, bool [n]; for `explain`, what each filter took."""
     keep = np.ones(len(found.rows), np.bool_)
-    dropped = []
+    dropped: list[Dropped] = []
     for rule in filters:
-        passes = rule.apply(found.rows, query)
+        passes = rule.apply(found.rows, query, live)
         if query.explain:
-            dropped += _dropped(found, keep & ~passes, rule.name)
+            dropped += taken(found, keep & ~passes, rule.name)
         keep &= passes
     return keep, tuple(dropped)
 
@@ -83,46 +87,48 @@ def merged(found: Pool, keep: Bools, quotas: F32, limit: int) -> tuple[Candidate
         quotas: by channel, float32 [C]; a channel with quota 0 only fills up.
         limit: most items wanted.
     """
-    places = tuple(place[keep[place]] for place in found.places)
-    scores = tuple(s[keep[p]] for s, p in zip(found.scores, found.places, strict=True))
-    best = _best_places(places, quotas, len(keep))
+    kept = keep[found.places]
+    places, owners, scores = found.places[kept], found.channels[kept], found.scores[kept]
+    sizes = np.bincount(owners, minlength=len(quotas))
+    orders = np.arange(1, len(places) + 1) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    best = np.full(len(keep), np.inf, np.float32)
+    shares = orders.astype(np.float32) / np.maximum(quotas, np.float32(1e-6))[owners]
+    np.minimum.at(best, places, shares)
     index = best_first(-best, min(limit, int(np.count_nonzero(keep))))
+    counts = (orders <= quotas.astype(np.int64)[owners]) | (best[places] > 1)
+    places, owners = places[counts], owners[counts]
     channels = np.zeros(len(keep), np.uint32)
-    table = np.zeros((len(keep), len(places)), np.float32)
-    for channel, (place, score) in enumerate(zip(places, scores, strict=True)):
-        counts = best[place] > 1
-        counts[: int(quotas[channel])] = True
-        channels[place[counts]] |= np.uint32(1 << channel)
-        table[place[counts], channel] = score[counts]
+    np.bitwise_or.at(channels, places, np.uint32(1) << owners.astype(np.uint32))
+    table = np.zeros((len(keep), len(quotas)), np.float32)
+    table[places, owners] = scores[counts]
     return Candidates(found.rows[index], channels[index], table[index]), index
 
 
-def left_out(found: Pool, keep: Bools, index: I64) -> tuple[Dropped, ...]:
-    """What passed the filters and is beyond the limit, under the reason "quota"."""
+def first_new(found: Pool, keep: Bools, most: int) -> Bools:
+    """`keep` without what is beyond the first `most` new items."""
+    newer = np.flatnonzero(keep & (found.rows < 0))
+    fewer = keep.copy()
+    fewer[newer[most:]] = False
+    return fewer
+
+
+def left_out(keep: Bools, index: I64) -> Bools:
+    """What was to be kept and is not among the positions `index`, bool [n]."""
     rest = keep.copy()
     rest[index] = False
-    return tuple(_dropped(found, rest, "quota"))
+    return rest
 
 
-def in_channel(channels: U32, channel: int) -> Bools:
-    """Which candidates have a channel's bit, bool [n]."""
-    return np.asarray((channels >> np.uint32(channel)) & np.uint32(1) == 1)
-
-
-def _best_places(places: Sequence[I64], quotas: F32, count: int) -> F32:
-    """Each item's best place in a channel by that channel's quota; infinite for other items."""
-    best = np.full(count, np.inf, np.float32)
-    for place, quota in zip(places, quotas, strict=True):
-        share = np.arange(1, len(place) + 1, dtype=np.float32) / np.float32(max(quota, 1e-6))
-        best[place] = np.minimum(best[place], share)
-    return best
-
-
-def _dropped(found: Pool, gone: Bools, reason: str) -> list[Dropped]:
+def taken(found: Pool, gone: Bools, reason: str) -> tuple[Dropped, ...]:
     """The items that are gone with the bits of all channels that found them; none, no entry."""
     if not gone.any():
-        return []
+        return ()
     channels = np.zeros(len(found.rows), np.uint32)
-    for channel, place in enumerate(found.places):
-        channels[place] |= np.uint32(1 << channel)
-    return [Dropped(found.rows[gone], channels[gone], reason)]
+    np.bitwise_or.at(channels, found.places, np.uint32(1) << found.channels.astype(np.uint32))
+    return (Dropped(found.rows[gone], channels[gone], reason),)
+
+
+def by_channel(channels: U32, count: int) -> I64:
+    """How many candidates have the bit of each of `count` channels, int64 [count]."""
+    bits = np.uint32(1) << np.arange(count, dtype=np.uint32)
+    return np.asarray(np.count_nonzero(channels[:, None] & bits, axis=0))

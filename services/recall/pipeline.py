@@ -1,44 +1,36 @@
 """What recall is made of."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from models.schema import layout
-from models.schema.arrays import mapped
 from models.schema.catalog import Catalog
-from models.schema.features import FeatureSchema
-from models.schema.item_cf import ItemCf
-from models.schema.manifest import Manifest, ReleaseError
-from models.schema.parameters import Parameters
-from models.schema.user_tower import UserTowerEncoder
+from models.schema.manifest import ReleaseError
 from services.chassis.log import get_logger
-from services.domain.arrays import F32
 from services.domain.protocols import CandidateSource, Filter
-from services.inference.golden import open_checked
+from services.recall.channels.category import Category
+from services.recall.channels.content import Content
+from services.recall.channels.ease import Ease
 from services.recall.channels.item_cf import ItemCfChannel
+from services.recall.channels.new import New
 from services.recall.channels.popular import Popular
+from services.recall.channels.swing import Swing
+from services.recall.channels.trending import Trending
 from services.recall.channels.two_tower import TwoTower
+from services.recall.channels.user_cf import UserCfChannel
 from services.recall.fetch_sizes import FetchSizes
-from services.recall.filters import CategoryFilter, ExcludeFilter, SeenFilter
-from services.recall.index.faiss_index import SearchDepth, VectorIndex
+from services.recall.filters import ExcludeFilter, HiddenFilter
+from services.recall.labels import LabelFilter, category_filter, tag_filter
 from services.recall.model import RecallModel, Timing
+from services.recall.release_items import ReleaseItems
 from services.recall.runners import InlineRunner, Runner, ThreadRunner
 from services.recall.settings import RecallSettings
 from services.recall.similar import SimilarModel
+from services.recall.tables import Tables, open_tables
 
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """What channels read of a release."""
-
-    catalog: Catalog
-    parameters: Parameters
-    vectors: F32
-    index: VectorIndex
-    neighbours: ItemCf
+LOOP = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +38,38 @@ class Channel:
     """A channel that there is code for; it runs when the release's manifest names it.
 
     Attributes:
-        open: makes it from the folder and the tables of a release.
-        runner: where it runs.
+        open: makes it from the tables of a release.
+        thread: where it runs, one after the other with the others there; LOOP: on the event loop,
+            for one that only gives what lies ready.
     """
 
     name: str
-    open: Callable[[Path, Tables], CandidateSource]
-    runner: type[ThreadRunner] | type[InlineRunner]
-
-
-def _two_tower(folder: Path, tables: Tables) -> CandidateSource:
-    tower = open_checked(folder, layout.USER_TOWER, layout.GOLDEN_USER_TOWER)
-    return TwoTower(UserTowerEncoder.open(folder), tower, tables.index)
-
-
-def _item_cf(_folder: Path, tables: Tables) -> CandidateSource:
-    return ItemCfChannel(tables.catalog, tables.neighbours, tables.parameters.history_length)
-
-
-def _popular(folder: Path, _tables: Tables) -> CandidateSource:
-    return Popular.open(folder)
+    open: Callable[[Tables], CandidateSource]
+    thread: str
 
 
 # popular cannot fail and fills up for the others.
 CHANNELS = (
-    Channel(TwoTower.name, _two_tower, ThreadRunner),
-    Channel(ItemCfChannel.name, _item_cf, ThreadRunner),
-    Channel(Popular.name, _popular, InlineRunner),
+    Channel(TwoTower.name, TwoTower.open, "vectors"),
+    Channel(New.name, New.open, "vectors"),
+    Channel(ItemCfChannel.name, ItemCfChannel.open, "tables"),
+    Channel(Swing.name, Swing.open, "tables"),
+    Channel(UserCfChannel.name, UserCfChannel.open, "tables"),
+    Channel(Ease.name, Ease.open, "tables"),
+    Channel(Content.name, Content.open, "tables"),
+    Channel(Category.name, Category.open, "tables"),
+    Channel(Popular.name, Popular.open, LOOP),
+    Channel(Trending.name, Trending.open, LOOP),
 )
 FILLS = (Popular.name,)
 
 
-def filters(catalog: Catalog) -> tuple[Filter, ...]:
-    """What takes candidates out; an item is reported under the first that does."""
-    return (SeenFilter(catalog), ExcludeFilter(catalog), CategoryFilter(catalog))
+def filters(catalog: Catalog, labels: tuple[LabelFilter, ...]) -> tuple[Filter, ...]:
+    """What takes candidates out, but for what the user has seen, which comes last.
+
+    An item is reported under the first that does.
+    """
+    return (HiddenFilter(), ExcludeFilter(catalog), *labels)
 
 
 def open_recall(folder: Path, settings: RecallSettings) -> RecallModel:
@@ -89,64 +79,45 @@ def open_recall(folder: Path, settings: RecallSettings) -> RecallModel:
         ReleaseError: when the release does not fit together or names a channel that is not here.
     """
     tables = open_tables(folder, settings)
-    names = Manifest.read(folder).channels
-    runners = _runners(folder, tables, names)
+    catalog, names = tables.catalog, tables.channels
+    runners = _runners(tables)
+    labels = (category_filter(catalog), tag_filter(catalog))
     sizes = FetchSizes(
         quotas=np.array([tables.parameters.quotas[name] for name in names], np.float32),
         fills=np.isin(names, FILLS),
         seen_margin=settings.seen_margin,
         filtered=settings.filtered_fetch,
-        everything=len(tables.catalog),
+        everything=len(catalog),
     )
     return RecallModel(
-        channels=runners,
-        filters=filters(tables.catalog),
+        channels=names,
+        runners=runners,
+        filters=filters(catalog, labels),
+        labels=labels,
         sizes=sizes,
         timing=Timing(settings.channel_timeout, settings.time_share),
-        item_count=len(tables.catalog),
-        similar=SimilarModel(tables.catalog, tables.vectors, tables.index, tables.neighbours),
+        keys=catalog.keys,
+        similar=SimilarModel(catalog, tables.vectors, tables.index, tables.neighbours),
+        items=ReleaseItems.open(folder, catalog, tables.schema, settings.fresh_items),
     )
 
 
-def _runners(folder: Path, tables: Tables, names: Sequence[str]) -> tuple[Runner, ...]:
-    """The channels with these names, in this order; the others are neither opened nor started."""
+def _runners(tables: Tables) -> tuple[Runner, ...]:
+    """The channels of the release in their places; the others are neither opened nor started."""
     known = {channel.name: channel for channel in CHANNELS}
-    if unknown := [n for n in names if n not in known or n not in tables.parameters.quotas]:
+    names, quotas = tables.channels, tables.parameters.quotas
+    if unknown := [n for n in names if n not in known or n not in quotas]:
         raise ReleaseError(
             f"the release has channels without code or quota: {', '.join(unknown)}; "
             f"there are {', '.join(known)}"
         )
-    for name in known.keys() - set(names):
-        get_logger("recall").warning("channel is not in the release", channel=name)
-    chosen = [known[name] for name in names]
-    return tuple(channel.runner(channel.open(folder, tables)) for channel in chosen)
-
-
-def open_tables(folder: Path, settings: RecallSettings) -> Tables:
-    """Opens the tables and checks that they have one row an item.
-
-    Raises:
-        ReleaseError: names the table that does not fit.
-    """
-    parameters = Parameters.read(folder)
-    retrieval = parameters.retrieval
-    depth = SearchDepth(
-        settings.ef_search or retrieval.ef_search, settings.nprobe or retrieval.nprobe
+    if unused := [name for name in known if name not in names]:
+        get_logger("recall").info("channels that are not in the release", channels=unused)
+    placed: dict[str, list[CandidateSource]] = {}
+    for channel in CHANNELS:
+        if channel.name in names:
+            placed.setdefault(channel.thread, []).append(channel.open(tables))
+    return tuple(
+        InlineRunner(sources) if thread == LOOP else ThreadRunner(thread, sources)
+        for thread, sources in placed.items()
     )
-    tables = Tables(
-        Catalog(folder, FeatureSchema.read(folder).categories),
-        parameters,
-        mapped(folder / layout.VECTORS),
-        VectorIndex.open(folder / layout.INDEX, depth),
-        ItemCf.open(folder, retrieval.item_cf_recency),
-    )
-    sizes = {
-        layout.VECTORS: len(tables.vectors),
-        layout.INDEX: len(tables.index),
-        layout.ITEM_CF_ROWS: len(tables.neighbours.rows),
-        layout.ITEM_CF_SCORES: len(tables.neighbours.scores),
-    }
-    for name, size in sizes.items():
-        if size != len(tables.catalog):
-            raise ReleaseError(f"{name} has {size} rows, the catalog {len(tables.catalog)}")
-    return tables

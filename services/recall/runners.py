@@ -1,4 +1,4 @@
-"""Where a channel runs: on a thread of its own, so that a hung one only holds up itself."""
+"""Where channels run: on the event loop, or together on a thread that may hang without harm."""
 
 import asyncio
 import time
@@ -11,9 +11,25 @@ from threading import Thread
 from typing import Protocol
 
 from services.chassis.log import get_logger
+from services.domain.live import Live
 from services.domain.outcome import Failure, Reason
 from services.domain.protocols import CandidateSource, Fetched
 from services.domain.stages import RecallQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What channels are asked.
+
+    Attributes:
+        queries: of B users.
+        limits: by channel name, most items wanted by query [B].
+        live: what changes while the release serves.
+    """
+
+    queries: Sequence[RecallQuery]
+    limits: dict[str, list[int]]
+    live: Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,84 +42,97 @@ class Attempt:
 
 
 class Runner(Protocol):
-    """A channel and the place it runs in."""
+    """Some channels and the place they run in."""
 
     @property
-    def name(self) -> str: ...
+    def names(self) -> tuple[str, ...]: ...
 
-    async def fetch(
-        self, queries: Sequence[RecallQuery], limits: Sequence[int], timeout: float
-    ) -> Attempt:
-        """Never raises for what goes wrong in the channel."""
+    async def fetch(self, batch: Batch, timeout: float) -> list[Attempt]:
+        """One attempt a channel, in the order of `names`.
+
+        Never raises for what goes wrong in a channel.
+        """
         ...
 
 
 class InlineRunner:
-    """Runs a channel on the event loop: for one that only reads a list, and so cannot hang."""
+    """Runs channels on the event loop: those that only read a list, and so cannot hang."""
 
-    def __init__(self, source: CandidateSource) -> None:
-        self._source = source
-        self.name = source.name
+    def __init__(self, sources: Sequence[CandidateSource]) -> None:
+        self._sources = tuple(sources)
+        self.names = tuple(source.name for source in sources)
 
-    async def fetch(
-        self, queries: Sequence[RecallQuery], limits: Sequence[int], timeout: float
-    ) -> Attempt:
-        start = time.perf_counter()
-        fetched = self._source.fetch(queries, limits)
-        return Attempt(fetched, time.perf_counter() - start)
+    async def fetch(self, batch: Batch, timeout: float) -> list[Attempt]:
+        return [_attempt(source, batch) for source in self._sources]
 
 
 class ThreadRunner:
-    """Runs a channel on its own daemon thread, one batch after the other.
+    """Runs channels one after the other on a daemon thread of their own, batch after batch.
+
+    A hop to a thread costs more than a look into a table, so channels that take little share one.
 
     A batch that is not done in time, or that nobody waits for any more, is left to itself; until
-    it ends the channel is skipped at once, because waiting behind it would cost every request its
-    time.
+    it ends its channels are skipped at once, because waiting behind it would cost every request its
+    time. What its first channels had found by then is used.
     """
 
-    def __init__(self, source: CandidateSource) -> None:
-        self._source = source
+    def __init__(self, name: str, sources: Sequence[CandidateSource]) -> None:
+        self._sources = tuple(sources)
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._late: Future[list[Fetched]] | None = None
-        self.name = source.name
-        Thread(target=_work, args=(self._jobs,), name=f"recall-{self.name}", daemon=True).start()
+        self._late: Future[None] | None = None
+        self.names = tuple(source.name for source in sources)
+        Thread(target=_work, args=(self._jobs,), name=f"recall-{name}", daemon=True).start()
         weakref.finalize(self, self._jobs.put, None)  # the thread ends with its release
 
-    async def fetch(
-        self, queries: Sequence[RecallQuery], limits: Sequence[int], timeout: float
-    ) -> Attempt:
+    async def fetch(self, batch: Batch, timeout: float) -> list[Attempt]:
         start = time.perf_counter()
         if self._late is not None and not self._late.done():
-            return Attempt((), 0.0, Failure(Reason.TIMEOUT, "still busy with an earlier batch"))
-        source = self._source
-        job = _Job(lambda: source.fetch(queries, limits))
+            busy = Failure(Reason.TIMEOUT, "still busy with an earlier batch")
+            return [Attempt((), 0.0, busy)] * len(self._sources)
+        done: list[Attempt] = []
+        sources = self._sources
+        job = _Job(lambda: _fetch(sources, batch, done))
         self._jobs.put(job)
         try:
-            fetched = await asyncio.wait_for(asyncio.wrap_future(job.future), timeout)
+            await asyncio.wait_for(asyncio.wrap_future(job.future), timeout)
         except asyncio.CancelledError:
             self._leave(job)
             raise
         except TimeoutError:
             self._leave(job)
-            failure = Failure(Reason.TIMEOUT, f"not done within {timeout:.3f} s")
-            return Attempt((), time.perf_counter() - start, failure)
-        except Exception as error:  # noqa: BLE001 - degrade point: the other channels answer
-            get_logger("recall").exception("channel failed", channel=self.name)
-            failure = Failure(Reason.INTERNAL, f"{type(error).__name__}: {error}")
-            return Attempt((), time.perf_counter() - start, failure)
-        return Attempt(fetched, time.perf_counter() - start)
+            late = Failure(Reason.TIMEOUT, f"not done within {timeout:.3f} s")
+            found = done.copy()  # the thread may still add to it
+            missing = len(sources) - len(found)
+            return found + [Attempt((), time.perf_counter() - start, late)] * missing
+        return done
 
     def _leave(self, job: "_Job") -> None:
         if job.future.running():  # one that had not begun is cancelled, and holds up nothing
             self._late = job.future
 
 
-class _Job:
-    """A call and the future of its value."""
+def _fetch(sources: Sequence[CandidateSource], batch: Batch, done: list[Attempt]) -> None:
+    for source in sources:
+        done.append(_attempt(source, batch))  # one after the other: some may be done in time
 
-    def __init__(self, call: Callable[[], list[Fetched]]) -> None:
+
+def _attempt(source: CandidateSource, batch: Batch) -> Attempt:
+    start = time.perf_counter()
+    try:
+        fetched = source.fetch(batch.queries, batch.limits[source.name], batch.live)
+    except Exception as error:  # noqa: BLE001 - degrade point: the other channels answer
+        get_logger("recall").exception("channel failed", channel=source.name)
+        failure = Failure(Reason.INTERNAL, f"{type(error).__name__}: {error}")
+        return Attempt((), time.perf_counter() - start, failure)
+    return Attempt(fetched, time.perf_counter() - start)
+
+
+class _Job:
+    """A call and the future of its end."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
         self.call = call
-        self.future: Future[list[Fetched]] = Future()
+        self.future: Future[None] = Future()
 
 
 def _work(jobs: "SimpleQueue[_Job | None]") -> None:
@@ -111,7 +140,8 @@ def _work(jobs: "SimpleQueue[_Job | None]") -> None:
         if not job.future.set_running_or_notify_cancel():
             continue
         try:
-            job.future.set_result(job.call())
+            job.call()
+            job.future.set_result(None)
         except BaseException as error:  # noqa: BLE001 - raised again where the batch waits
             job.future.set_exception(error)
         del job  # an idle thread keeps no batch alive

@@ -3,10 +3,10 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import ReleaseSettings
+from services.chassis.settings import RedisSettings, ReleaseSettings
 
 
-class RecallSettings(ReleaseSettings):
+class RecallSettings(ReleaseSettings, RedisSettings):
     """See RECSTACK_RECALL_* in the environment.
 
     Attributes:
@@ -17,8 +17,11 @@ class RecallSettings(ReleaseSettings):
             prerank and rank are trained on candidates made with SEEN_MARGIN of
             models/training/candidates.py: with another number users with longer histories get
             lists the models were not trained on.
-        filtered_fetch: items a channel fetches when the request is limited to categories; popular,
-            which fills the list, fetches everything.
+        filtered_fetch: items a channel fetches when the request is limited to categories or tags;
+            popular, which fills the list, fetches everything.
+        fresh_items: most items newer than the release that are kept; of more, the newest.
+        items_interval: seconds between two looks for changed items.
+        statistics_interval: seconds between two reads of item statistics and the trending list.
         ef_search: breadth of an HNSW search; 0: the release's.
         nprobe: lists an IVF search scans; 0: the release's.
     """
@@ -31,5 +34,8 @@ class RecallSettings(ReleaseSettings):
     time_share: float = Field(default=0.8, gt=0, le=1)
     seen_margin: int = Field(default=1000, ge=0)
     filtered_fetch: int = Field(default=3000, ge=1)
+    fresh_items: int = Field(default=10_000, ge=0)
+    items_interval: float = Field(default=0.5, gt=0)
+    statistics_interval: float = Field(default=2.0, gt=0)
     ef_search: int = Field(default=0, ge=0)
     nprobe: int = Field(default=0, ge=0)

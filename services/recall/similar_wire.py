@@ -8,7 +8,10 @@ from recsys.recall.v1 import recall_pb2 as pb
 from services.domain.outcome import Failure, Outcome
 from services.domain.stages import Similar, SimilarQuery
 from services.domain_wire import (
+    check_rows,
     column,
+    inline_from_proto,
+    inline_to_proto,
     remaining_from_ms,
     remaining_to_ms,
     status_from_proto,
@@ -66,6 +69,7 @@ def _result(outcome: Outcome[Similar]) -> pb.SimilarResult:
         status=status_to_proto(None),
         rows=outcome.value.rows.astype("<i4", copy=False).tobytes(),
         scores=outcome.value.scores.astype("<f4", copy=False).tobytes(),
+        inline_items=inline_to_proto(outcome.value.inline),
     )
 
 
@@ -73,4 +77,7 @@ def _outcome(result: pb.SimilarResult) -> Outcome[Similar]:
     if (failure := status_from_proto(result.status)) is not None:
         return Outcome(None, failure)
     rows = column(result.rows, np.int32, "rows")
-    return Outcome.of(Similar(rows, column(result.scores, np.float32, "scores", len(rows))))
+    inline = inline_from_proto(result.inline_items)
+    check_rows(rows, inline, "rows")
+    scores = column(result.scores, np.float32, "scores", len(rows))
+    return Outcome.of(Similar(rows, scores, inline))

@@ -42,6 +42,7 @@ def encode_request(queries: Sequence[RecallQuery]) -> pb.RecallRequest:
                 request=request_to_proto(query.request),
                 limit=query.limit,
                 explain=query.explain,
+                at_least=query.at_least,
             )
             for query in queries
         ]
@@ -71,6 +72,7 @@ def _query(message: pb.RecallQuery) -> RecallQuery:
         limit=check_number(message.limit, "limit", MAX_LIMIT),
         remaining=remaining_from_ms(message.remaining_ms),
         explain=message.explain,
+        at_least=min(message.at_least, message.limit),
     )
 
 
@@ -100,6 +102,7 @@ def _result(outcome: Outcome[Recalled]) -> pb.RecallResult:
             )
             for dropped in recalled.dropped
         ],
+        repeats=recalled.repeats,
     )
 
 
@@ -116,6 +119,7 @@ def _outcome(result: pb.RecallResult) -> Outcome[Recalled]:
             column(result.user_vector, np.float32, "user_vector"),
             reports,
             tuple(_dropped(dropped) for dropped in result.dropped),
+            result.repeats,
         )
     )
 

@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.context import RequestContext
+from services.domain.ids import item_keys
+from services.domain.inline import InlineItems
 from services.domain.protocols import Rule
 from services.domain.stages import RerankQuery, Slate
 from services.rerank.rules.blocks import Blocks
 from services.rerank.rules.boosts import Boost, Boosts
 from services.rerank.rules.dpp import Dpp
+from services.rerank.rules.fresh import FreshFloor
 from services.rerank.rules.mmr import Mmr
 from services.rerank.rules.pins import Pin, Pins
 from services.rerank.rules.window import CategoryWindow
@@ -22,7 +25,7 @@ ITEMS = 30
 RANDOM = np.random.default_rng(7)
 VECTORS = RANDOM.normal(size=(ITEMS, 4)).astype(np.float32)
 VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
-BLOCKED = {3, 11}
+BLOCKED = {3, 11, -2}
 PINNED = {5: 1, 17: 4}
 
 
@@ -32,21 +35,28 @@ def codes_of(row: int) -> np.ndarray:
 
 # A new rule is one line here.
 RULES: dict[str, Callable[[], Rule]] = {
-    "blocks": lambda: Blocks(np.array(sorted(BLOCKED), np.int32)),
-    "no blocks": lambda: Blocks(np.empty(0, np.int32)),
-    "boosts": lambda: Boosts([Boost(np.arange(ITEMS) % 2 == 0, 1.5, 0.1)], ITEMS),
+    "blocks": lambda: Blocks(np.array(sorted(BLOCKED - {-2}), np.int32), item_keys(["new1"])),
+    "no blocks": lambda: Blocks(np.empty(0, np.int32), np.empty(0, np.uint64)),
+    "boosts": lambda: Boosts([Boost(np.arange(ITEMS) % 2 == 0, 1.5, 0.1, category=1)], ITEMS),
     "no boosts": lambda: Boosts([], ITEMS),
     "mmr": lambda: Mmr(VECTORS, 0.5),
     "dpp": lambda: Dpp(VECTORS, 0.5),
     "dpp by score": lambda: Dpp(VECTORS, 1.0),
-    "window": lambda: CategoryWindow(codes_of, size=3, most=1),
+    "window": lambda: CategoryWindow(codes_of, size=3, most=1, categories=3),
+    "fresh": lambda: FreshFloor(2),
+    "no fresh": lambda: FreshFloor(0),
     "pins": lambda: Pins([Pin(row, row, frozenset(), at) for row, at in PINNED.items()]),
     "no pins": lambda: Pins([]),
 }
 MAY_REMOVE = {"blocks": BLOCKED}
 MAY_ADD = {"pins": set(PINNED)}
 
-lists = st.lists(st.integers(0, ITEMS - 1), unique=True, max_size=ITEMS)
+INLINE = InlineItems(
+    tuple(f"new{i}" for i in range(4)),
+    VECTORS[:4],
+    np.eye(4, 5, dtype=np.float32),
+)
+lists = st.lists(st.integers(-len(INLINE), ITEMS - 1), unique=True, max_size=ITEMS)
 every_rule = pytest.mark.parametrize("name", RULES)
 
 
@@ -56,7 +66,8 @@ def slate_of(rows: list[int]) -> Slate:
 
 
 def query_of(slate: Slate, k: int) -> RerankQuery:
-    return RerankQuery("r", RequestContext(0), slate.rows, slate.scores, k, 1.0, explain=True)
+    request = RequestContext(0)
+    return RerankQuery("r", request, slate.rows, slate.scores, k, 1.0, explain=True, inline=INLINE)
 
 
 @every_rule

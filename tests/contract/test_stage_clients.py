@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from models.schema import layout
+from models.schema.manifest import Manifest
 from recstack.standalone import in_process
 from services.chassis.server import Mount, started
 from services.chassis.settings import ServerSettings
@@ -20,8 +21,10 @@ from services.domain.outcome import Outcome, Reason
 from services.domain.stages import (
     AppendEventsQuery,
     ContextQuery,
+    EraseQuery,
     MarkShownQuery,
     PrerankQuery,
+    ProfileQuery,
     RankQuery,
     RecallQuery,
     RerankQuery,
@@ -94,7 +97,8 @@ def prerank_query(world: World, seed: int) -> PrerankQuery:
 
 
 def rank_query(world: World, seed: int) -> RankQuery:
-    return RankQuery(world.release, world.context(seed), REQUEST, world.candidates(seed), 10.0)
+    context, candidates = world.context(seed), world.candidates(seed)
+    return RankQuery(world.release, context, REQUEST, candidates, 10.0, np.empty(0, np.float32))
 
 
 def rerank_query(world: World, seed: int) -> RerankQuery:
@@ -135,6 +139,13 @@ CALLS: dict[str, Call] = {
     "rerank": Call(rerank_query, repeated),
     "marks": Call(marks),
     "events": Call(events),
+    "profiles": Call(
+        lambda _, seed: ProfileQuery(f"user-{seed}", {"age": str(seed)}, 10.0),
+        lambda query: replace(query, profile={"": "no name"}),
+    ),
+    "erasures": Call(
+        lambda _, seed: EraseQuery(f"gone-{seed}", 10.0), lambda query: replace(query, user_id="")
+    ),
 }
 
 every_call = pytest.mark.parametrize("name", CALLS)
@@ -154,7 +165,8 @@ def world(release: Path, redis_server: RedisServer, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("RECSTACK_FEATURE_STORE_REDIS_URL", redis_server.url)
     for service in ("RECALL", "PRERANK", "RANK", "RERANK", "GATEWAY"):
         monkeypatch.setenv(f"RECSTACK_{service}_RELEASES", str(release.parent))
-    return World(release.name, np.load(release / layout.CATALOG_KEYS), channels=3)
+    channels = len(Manifest.read(release).channels)
+    return World(release.name, np.load(release / layout.CATALOG_KEYS), channels)
 
 
 @asynccontextmanager

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from models.schema.catalog import Catalog
-from models.schema.history import encode_histories
 from models.schema.item_cf import ItemCf
+from services.domain.live import Live
 from services.domain.protocols import Fetched
 from services.domain.stages import RecallQuery
+from services.recall.histories import Histories
+from services.recall.tables import Tables
 
 
 class ItemCfChannel:
@@ -14,17 +15,19 @@ class ItemCfChannel:
 
     name = "item_cf"
 
-    def __init__(self, catalog: Catalog, neighbours: ItemCf, length: int) -> None:
-        """`length`: how many of the newest events count."""
-        self._catalog = catalog
+    def __init__(self, histories: Histories, neighbours: ItemCf) -> None:
+        self._histories = histories
         self._neighbours = neighbours
-        self._length = length
 
-    def fetch(self, queries: Sequence[RecallQuery], limits: Sequence[int]) -> list[Fetched]:
+    @staticmethod
+    def open(tables: Tables) -> "ItemCfChannel":
+        return ItemCfChannel(tables.histories, tables.neighbours)
+
+    def fetch(
+        self, queries: Sequence[RecallQuery], limits: Sequence[int], live: Live
+    ) -> list[Fetched]:
         """Nothing for a user without an engagement with an item of the release."""
-        histories = [query.context.history for query in queries]
-        rows = encode_histories(histories, self._catalog, self._length).rows
         return [
             Fetched(*self._neighbours.fetch(history, limit))
-            for history, limit in zip(rows, limits, strict=True)
+            for history, limit in zip(self._histories.of(queries), limits, strict=True)
         ]

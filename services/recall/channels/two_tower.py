@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from models.schema.user_tower import UserTowerEncoder
-from services.domain.arrays import F32
+from services.domain.live import Live
 from services.domain.protocols import Fetched
 from services.domain.stages import RecallQuery
-from services.inference.session import OnnxModel
 from services.recall.index.faiss_index import VectorIndex
+from services.recall.tables import Tables
+from services.recall.user_vectors import UserVectors
 
 
 class TwoTower:
@@ -17,26 +15,22 @@ class TwoTower:
 
     name = "two_tower"
 
-    def __init__(self, encoder: UserTowerEncoder, tower: OnnxModel, index: VectorIndex) -> None:
-        self._encoder = encoder
-        self._tower = tower
+    def __init__(self, users: UserVectors, index: VectorIndex) -> None:
+        self._users = users
         self._index = index
 
-    def fetch(self, queries: Sequence[RecallQuery], limits: Sequence[int]) -> list[Fetched]:
-        """One run of the tower and one search for the whole batch.
+    @staticmethod
+    def open(tables: Tables) -> "TwoTower":
+        return TwoTower(tables.users, tables.index)
 
-        A user without history has a vector too: of the profile, and of being new.
-        """
-        vectors = self._vectors(queries)
+    def fetch(
+        self, queries: Sequence[RecallQuery], limits: Sequence[int], live: Live
+    ) -> list[Fetched]:
+        """One run of the tower and one search for the whole batch."""
+        vectors = self._users.of(queries)
         rows, scores = self._index.search(vectors, max(limits, default=0))
         found = []
         for i, limit in enumerate(limits):
             real = rows[i, :limit] >= 0
             found.append(Fetched(rows[i, :limit][real], scores[i, :limit][real], vectors[i]))
         return found
-
-    def _vectors(self, queries: Sequence[RecallQuery]) -> F32:
-        if not queries:
-            return np.empty((0, self._index.dimension), np.float32)
-        feed = self._encoder.feed([q.context for q in queries], [q.request for q in queries])
-        return self._tower.run(feed)["user"]

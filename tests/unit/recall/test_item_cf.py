@@ -9,8 +9,10 @@ from models.schema.item_cf import ItemCf
 from services.domain.context import History, RequestContext, UserContext
 from services.domain.events import EventType
 from services.domain.ids import item_keys
+from services.domain.live import NOTHING_LIVE
 from services.domain.stages import RecallQuery
 from services.recall.channels.item_cf import ItemCfChannel
+from services.recall.histories import Histories
 from tests.unit.recall.items import ITEMS
 
 LENGTH = 4
@@ -69,8 +71,10 @@ def test_equals_the_weighted_sum(
     catalog: Catalog, histories: list[list[Event]], seed: int, limit: int
 ) -> None:
     tables = neighbours(seed)
-    channel = ItemCfChannel(catalog, tables, LENGTH)
-    fetched = channel.fetch([query(events) for events in histories], [limit] * len(histories))
+    channel = ItemCfChannel(Histories(catalog, LENGTH), tables)
+    fetched = channel.fetch(
+        [query(events) for events in histories], [limit] * len(histories), NOTHING_LIVE
+    )
     for events, found in zip(histories, fetched, strict=True):
         expected = brute_force(tables, events)
         assert len(found.rows) == min(limit, len(expected))
@@ -81,10 +85,10 @@ def test_equals_the_weighted_sum(
 
 
 def test_a_dismissed_item_recommends_nothing(catalog: Catalog) -> None:
-    channel = ItemCfChannel(catalog, neighbours(1), LENGTH)
+    channel = ItemCfChannel(Histories(catalog, LENGTH), neighbours(1))
     (row,) = np.flatnonzero(neighbours(1).rows[:, 0] >= 0)[:1].tolist()
     liked, dismissed = channel.fetch(
-        [query([(row, EventType.LIKE)]), query([(row, EventType.DISMISS)])], [5, 5]
+        [query([(row, EventType.LIKE)]), query([(row, EventType.DISMISS)])], [5, 5], NOTHING_LIVE
     )
     assert len(liked.rows)
     assert not len(dismissed.rows)

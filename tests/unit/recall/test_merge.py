@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from services.domain.arrays import F32, I32, Bools
 from services.domain.context import RequestContext, UserContext
+from services.domain.live import NOTHING_LIVE, Live
 from services.domain.protocols import Fetched
 from services.domain.stages import RecallQuery
 from services.recall import merge
 
-ITEMS = 30
+ITEMS, FRESH = 30, 6
+ROWS = ITEMS + FRESH
 CHANNELS = 3
 
 
@@ -40,13 +42,13 @@ class Allowed:
         self.name = name
         self._rows = list(rows)
 
-    def apply(self, rows: I32, query: RecallQuery) -> Bools:
+    def apply(self, rows: I32, query: RecallQuery, live: Live) -> Bools:
         return np.isin(rows, self._rows)
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    rows = st.lists(st.integers(0, ITEMS - 1), unique=True, max_size=ITEMS)
+    rows = st.lists(st.integers(-FRESH, ITEMS - 1), unique=True, max_size=ROWS)
     found = []
     for _ in range(CHANNELS):
         these = draw(rows)
@@ -54,7 +56,7 @@ def cases(draw: st.DrawFn) -> Case:
         found.append(Fetched(np.array(these, np.int32), scores))
     return Case(
         found,
-        draw(st.frozensets(st.integers(0, ITEMS - 1))),
+        draw(st.frozensets(st.integers(-FRESH, ITEMS - 1))),
         draw(st.lists(st.integers(0, ITEMS), min_size=CHANNELS, max_size=CHANNELS)),
         draw(st.integers(1, ITEMS)),
     )
@@ -70,8 +72,8 @@ def quotas(case: Case) -> F32:
 
 @given(cases())
 def test_the_list_is_as_long_as_it_can_be_and_has_no_item_twice(case: Case) -> None:
-    pool = merge.pool(case.found, ITEMS)
-    keep, _ = merge.passing(pool, [Allowed("allowed", case.allowed)], query())
+    pool = merge.pool(case.found, ROWS)
+    keep, _ = merge.passing(pool, [Allowed("allowed", case.allowed)], query(), NOTHING_LIVE)
     candidates, _ = merge.merged(pool, keep, quotas(case), case.limit)
     union = {row for channel in range(CHANNELS) for row in case.survivors(channel)}
     rows = candidates.rows.tolist()
@@ -81,8 +83,8 @@ def test_the_list_is_as_long_as_it_can_be_and_has_no_item_twice(case: Case) -> N
 
 @given(cases())
 def test_items_within_a_quota_come_before_those_that_fill_up(case: Case) -> None:
-    pool = merge.pool(case.found, ITEMS)
-    keep, _ = merge.passing(pool, [Allowed("allowed", case.allowed)], query())
+    pool = merge.pool(case.found, ROWS)
+    keep, _ = merge.passing(pool, [Allowed("allowed", case.allowed)], query(), NOTHING_LIVE)
     candidates, _ = merge.merged(pool, keep, quotas(case), case.limit)
     inside = case.within_quota()
     assert set(candidates.rows[: len(inside)].tolist()) <= inside
@@ -93,8 +95,8 @@ def test_items_within_a_quota_come_before_those_that_fill_up(case: Case) -> None
 @given(cases())
 def test_each_channel_keeps_its_own_order(case: Case) -> None:
     """An item can only move up by another channel, so a channel's own items stay in order."""
-    pool = merge.pool(case.found, ITEMS)
-    keep, _ = merge.passing(pool, [Allowed("allowed", case.allowed)], query())
+    pool = merge.pool(case.found, ROWS)
+    keep, _ = merge.passing(pool, [Allowed("allowed", case.allowed)], query(), NOTHING_LIVE)
     candidates, _ = merge.merged(pool, keep, quotas(case), case.limit)
     place = {row: i for i, row in enumerate(candidates.rows.tolist())}
     for channel in range(CHANNELS):
@@ -105,8 +107,8 @@ def test_each_channel_keeps_its_own_order(case: Case) -> None:
 
 @given(cases())
 def test_bits_and_scores_tell_who_recalled_an_item(case: Case) -> None:
-    pool = merge.pool(case.found, ITEMS)
-    keep, _ = merge.passing(pool, [Allowed("allowed", case.allowed)], query())
+    pool = merge.pool(case.found, ROWS)
+    keep, _ = merge.passing(pool, [Allowed("allowed", case.allowed)], query(), NOTHING_LIVE)
     candidates, _ = merge.merged(pool, keep, quotas(case), case.limit)
     inside = case.within_quota()
     for i, row in enumerate(candidates.rows.tolist()):
@@ -121,12 +123,12 @@ def test_bits_and_scores_tell_who_recalled_an_item(case: Case) -> None:
 
 @given(cases())
 def test_an_explained_query_accounts_for_every_item_found(case: Case) -> None:
-    pool = merge.pool(case.found, ITEMS)
-    odd = frozenset(range(1, ITEMS, 2))
+    pool = merge.pool(case.found, ROWS)
+    odd = frozenset(row for row in range(-FRESH, ITEMS) if row % 2)
     filters = [Allowed("odd", odd), Allowed("allowed", case.allowed)]
-    keep, dropped = merge.passing(pool, filters, query(explain=True))
+    keep, dropped = merge.passing(pool, filters, query(explain=True), NOTHING_LIVE)
     candidates, index = merge.merged(pool, keep, quotas(case), case.limit)
-    dropped += merge.left_out(pool, keep, index)
+    dropped += merge.taken(pool, merge.left_out(keep, index), "quota")
     parts = [candidates.rows.tolist(), *(d.rows.tolist() for d in dropped)]
     found = {row for one in case.found for row in one.rows.tolist()}
     assert sorted(row for part in parts for row in part) == sorted(found)
@@ -144,8 +146,19 @@ def test_the_pool_has_each_item_once_where_it_appeared_first() -> None:
     ]
     pool = merge.pool(found, 8)
     assert pool.rows.tolist() == [7, 2, 5]
-    assert [place.tolist() for place in pool.places] == [[0, 1], [1, 2, 0]]
-    assert [scores.tolist() for scores in pool.scores] == [f.scores.tolist() for f in found]
+    assert pool.places.tolist() == [0, 1, 1, 2, 0]
+    assert pool.channels.tolist() == [0, 0, 1, 1, 1]
+    assert pool.scores.tolist() == [score for f in found for score in f.scores.tolist()]
+
+
+def test_new_items_are_beside_those_of_the_release() -> None:
+    found = [
+        Fetched(np.array([-1, 7], np.int32), np.array([0.9, 0.8], np.float32)),
+        Fetched(np.array([7, -2, 6, -1], np.int32), np.array([0.4, 0.3, 0.2, 0.1], np.float32)),
+    ]
+    pool = merge.pool(found, 8 + 2)
+    assert pool.rows.tolist() == [-1, 7, -2, 6]
+    assert pool.places.tolist() == [0, 1, 1, 2, 3, 0]
 
 
 def test_the_order_is_the_best_place_by_quota() -> None:
@@ -162,7 +175,9 @@ def test_the_order_is_the_best_place_by_quota() -> None:
 
 def test_without_explain_nothing_is_reported() -> None:
     found = [Fetched(np.array([1, 2], np.int32), np.ones(2, np.float32))]
-    _, dropped = merge.passing(merge.pool(found, 3), [Allowed("none", frozenset())], query())
+    _, dropped = merge.passing(
+        merge.pool(found, 3), [Allowed("none", frozenset())], query(), NOTHING_LIVE
+    )
     assert dropped == ()
 
 

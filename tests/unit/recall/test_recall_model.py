@@ -14,13 +14,14 @@ from models.schema.catalog import Catalog
 from models.schema.features import FeatureSchema
 from models.schema.manifest import Manifest
 from services.domain.context import RequestContext, UserContext
+from services.domain.live import Live
 from services.domain.outcome import Reason
 from services.domain.protocols import CandidateSource, Fetched
 from services.domain.stages import Recalled, RecallQuery, SimilarQuery
 from services.recall.fetch_sizes import FetchSizes
 from services.recall.model import RecallModel, Timing
 from services.recall.pipeline import open_recall
-from services.recall.runners import ThreadRunner
+from services.recall.runners import Runner, ThreadRunner
 from services.recall.settings import RecallSettings
 from tests.releases import release, release_copy
 
@@ -35,14 +36,18 @@ class Broken:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def fetch(self, queries: Sequence[RecallQuery], limits: Sequence[int]) -> list[Fetched]:
+    def fetch(
+        self, queries: Sequence[RecallQuery], limits: Sequence[int], live: Live
+    ) -> list[Fetched]:
         raise RuntimeError("broken")
 
 
 class Hung(Broken):
     """A channel that never ends; its thread dies with the process."""
 
-    def fetch(self, queries: Sequence[RecallQuery], limits: Sequence[int]) -> list[Fetched]:
+    def fetch(
+        self, queries: Sequence[RecallQuery], limits: Sequence[int], live: Live
+    ) -> list[Fetched]:
         threading.Event().wait()
         raise AssertionError("unreachable")
 
@@ -53,10 +58,18 @@ def model(release: Path) -> RecallModel:
 
 
 def with_channels(model: RecallModel, *sources: CandidateSource) -> RecallModel:
-    """The model with other channels in the place of those of the same name."""
-    others = {source.name: ThreadRunner(source) for source in sources}
-    channels = tuple(others.get(channel.name, channel) for channel in model.channels)
-    return replace(model, channels=channels, timing=Timing(timeout=1.0, share=0.8))
+    """The model with other channels instead of those of the same name.
+
+    Channels that shared a thread with one of them are broken.
+    """
+    others = {source.name: source for source in sources}
+    runners: list[Runner] = []
+    for runner in model.runners:
+        if others.keys().isdisjoint(runner.names):
+            runners.append(runner)
+        else:
+            runners += [ThreadRunner(n, [others.get(n, Broken(n))]) for n in runner.names]
+    return replace(model, runners=tuple(runners), timing=Timing(timeout=60.0, share=0.8))
 
 
 def query(remaining: float = 60.0, limit: int = LIMIT) -> RecallQuery:
@@ -74,7 +87,7 @@ async def test_popular_alone_fills_the_list(model: RecallModel) -> None:
     alone = with_channels(model, Broken("two_tower"), Broken("item_cf"))
     (one,) = await recalled(alone, query())
     assert len(one.candidates) == LIMIT
-    popular = model.sizes.fills.tolist().index(True)
+    popular = model.channels.index("popular")
     assert set(one.candidates.channels.tolist()) == {1 << popular}
     assert len(one.user_vector) == 0
     failures = {report.channel: report.failure for report in one.reports}
@@ -89,7 +102,7 @@ async def test_a_hung_channel_is_skipped_within_the_time_of_the_query(model: Rec
     slow = with_channels(model, Hung("item_cf"))
     (one,) = await recalled(slow, query(remaining=0.05))
     assert len(one.candidates) == LIMIT
-    report = one.reports[1]
+    report = one.reports[model.channels.index("item_cf")]
     assert (report.channel, report.fetched, report.kept) == ("item_cf", 0, 0)
     assert report.failure is not None
     assert report.failure.reason is Reason.TIMEOUT
@@ -105,7 +118,7 @@ async def test_a_user_without_history_has_a_vector_and_a_full_list(model: Recall
 async def test_a_batch_of_different_limits(model: RecallModel) -> None:
     limits = [1, 60, 5000]
     answers = await recalled(model, *(query(limit=limit) for limit in limits))
-    assert [len(one.candidates) for one in answers] == [1, 60, model.item_count]
+    assert [len(one.candidates) for one in answers] == [1, 60, len(model.keys)]
     assert answers[0].candidates.rows[0] == answers[1].candidates.rows[0]
 
 
@@ -143,8 +156,11 @@ def test_a_longer_list_takes_more_of_each_channel() -> None:
     assert SIZES.of(query(limit=6)) == [30, 20, 10]
 
 
-def test_a_request_for_categories_looks_deeper_and_fills_from_everything() -> None:
-    narrow = RequestContext(now=0, categories=("drama",))
+@pytest.mark.parametrize("labels", [{"categories": ("drama",)}, {"tags": ("short",)}])
+def test_a_request_for_labels_looks_deeper_and_fills_from_everything(
+    labels: dict[str, tuple[str, ...]],
+) -> None:
+    narrow = replace(RequestContext(now=0), **labels)  # type: ignore[arg-type]
     assert SIZES.of(replace(query(limit=60), request=narrow)) == [200, 200, 5000]
 
 
@@ -164,10 +180,12 @@ def test_a_channel_that_the_release_does_not_name_is_not_opened(release_copy: Pa
     (release_copy / layout.USER_TOWER).unlink()
     with capture_logs() as logs:
         model = open_recall(release_copy, RecallSettings())
-    assert [channel.name for channel in model.channels] == ["popular", "item_cf"]
-    assert [(line["event"], line["channel"]) for line in logs] == [
-        ("channel is not in the release", "two_tower")
-    ]
+    assert model.channels == ("popular", "item_cf")
+    assert {name for runner in model.runners for name in runner.names} == set(model.channels)
+    (line,) = logs
+    assert line["event"] == "channels that are not in the release"
+    assert "two_tower" in line["channels"]
+    assert "popular" not in line["channels"]
 
 
 async def test_similar_is_the_mean_of_both_measures(model: RecallModel, release: Path) -> None:

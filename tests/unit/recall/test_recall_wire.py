@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recsys.recall.v1 import recall_pb2 as pb
 
+from services.domain.inline import InlineItems
 from services.domain.outcome import Failure, Outcome, Reason
 from services.domain.stages import (
     ChannelReport,
@@ -23,7 +24,7 @@ from tests.unit.inference.queries import candidates, request, same, user
 
 
 def query(seed: int) -> RecallQuery:
-    return RecallQuery("r1", user(seed), request(seed), 600, 0.25, explain=True)
+    return RecallQuery("r1", user(seed), request(seed), 600, 0.25, explain=True, at_least=seed % 20)
 
 
 @given(st.lists(st.integers(0, 1000), max_size=3))
@@ -41,6 +42,7 @@ def test_results_survive(seed: int, count: int) -> None:
         np.random.default_rng(seed).normal(size=8).astype(np.float32),
         (ChannelReport("one", 5, 3, 0.25), ChannelReport("two", 0, 0, 0.5, late)),
         (Dropped(np.array([4, 2], np.int32), np.array([1, 3], np.uint32), "seen"),),
+        repeats=count // 2,
     )
     outcomes = [Outcome.of(recalled), Outcome(None, Failure(Reason.EXPIRED, "over"))]
     data = wire.encode_response(outcomes).SerializeToString()
@@ -124,7 +126,9 @@ def test_similar_survives(key: int, limit: int) -> None:
     queries = [SimilarQuery("r1", key, limit, 0.5), SimilarQuery("r2", 7, 1, -0.001)]
     data = similar_wire.encode_request(queries).SerializeToString()
     assert similar_wire.decode_request(pb.SimilarRequest.FromString(data)) == queries
-    similar = Similar(np.array([3, 1], np.int32), np.array([0.5, 0.25], np.float32))
+    nothing = np.empty((1, 0), np.float32)
+    newer = InlineItems(("n1",), nothing, nothing)
+    similar = Similar(np.array([3, -1], np.int32), np.array([0.5, 0.25], np.float32), newer)
     outcomes = [Outcome.of(similar), Outcome.failed(Reason.INVALID, "key: unknown")]
     data = similar_wire.encode_response(outcomes).SerializeToString()
     assert same(similar_wire.decode_response(pb.SimilarResponse.FromString(data)), outcomes)

@@ -16,6 +16,8 @@ class Graph:
 
 GRAPHS = {
     "user_tower": Graph(layout.USER_TOWER, layout.GOLDEN_USER_TOWER, "user"),
+    "content_tower": Graph(layout.CONTENT_TOWER, layout.GOLDEN_CONTENT_TOWER, "item"),
     "prerank": Graph(layout.PRERANK, layout.GOLDEN_PRERANK, "score"),
+    "rank_tower": Graph(layout.RANK_TOWER, layout.GOLDEN_RANK_TOWER, "item"),
     "rank": Graph(layout.RANK, layout.GOLDEN_RANK, "tasks"),
 }

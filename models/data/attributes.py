@@ -23,8 +23,8 @@ class ItemTable:
     """A table of items; every column that is not named here is an attribute.
 
     Attributes:
-        title, categories: columns, empty when there is none.
-        separator: between the categories of one item.
+        title, categories, tags: columns, empty when there is none.
+        separator: between the categories of one item, and between its tags.
     """
 
     path: Path
@@ -32,6 +32,7 @@ class ItemTable:
     title: str = ""
     categories: str = ""
     separator: str = "|"
+    tags: str = ""
 
     def __post_init__(self) -> None:
         if not self.separator:
@@ -39,7 +40,7 @@ class ItemTable:
 
     def names(self) -> list[str]:
         """The columns that are not attributes."""
-        return [name for name in (self.id, self.title, self.categories) if name]
+        return [name for name in (self.id, self.title, self.categories, self.tags) if name]
 
 
 def users(raw: pl.DataFrame, table: UserTable) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -56,17 +57,22 @@ def items(raw: pl.DataFrame, table: ItemTable) -> tuple[pl.DataFrame, pl.DataFra
     """
     kept, rejected = _by_id(raw, table.id, "item", table.path.name)
     title = pl.col(table.title or table.id)
-    categories = pl.col(table.categories) if table.categories else pl.lit("")
-    parts = categories.str.split(table.separator).list.eval(pl.element().str.strip_chars())
     named = kept.select(
         pl.col(table.id).alias("item_id"),
         pl.when(title.str.strip_chars() == "").then(table.id).otherwise(title).alias("title"),
-        parts.list.eval(pl.element().filter(pl.element() != ""))
-        .list.unique(maintain_order=True)
-        .alias("categories"),
-        *_attributes(kept, table.names(), ["item_id", "title", "categories"], table.path),
+        _names(table.categories, table.separator).alias("categories"),
+        *([_names(table.tags, table.separator).alias("tags")] if table.tags else []),
+        *_attributes(kept, table.names(), ["item_id", "title", "categories", "tags"], table.path),
     )
     return named, rejected
+
+
+def _names(column: str, separator: str) -> pl.Expr:
+    """The names in a column of text, each once; none where there is no column."""
+    text = pl.col(column) if column else pl.lit("")
+    parts = text.str.split(separator).list.eval(pl.element().str.strip_chars())
+    there = parts.list.eval(pl.element().filter(pl.element() != ""))
+    return there.list.unique(maintain_order=True)
 
 
 def with_missing(table: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

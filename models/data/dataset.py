@@ -35,8 +35,8 @@ class Tables:
             time i64 (unix seconds, or the position where there is no clock), order i64 (position
             in the user's history by time, then by line of the source); sorted by user_id, order.
         users: user_id str, then attributes, all str and "" where unknown; sorted by user_id.
-        items: item_id str, title str, categories list[str], then attributes, as in `users`;
-            sorted by item_id.
+        items: item_id str, title str, categories list[str], then attributes, as in `users`, and
+            perhaps tags list[str] and text str; sorted by item_id.
     """
 
     interactions: pl.DataFrame
@@ -84,6 +84,8 @@ class Description:
         duplicates: how many repeated rows were dropped.
         fingerprint: of the content; see `Tables.fingerprint`.
         counts: rows of each table.
+        base: of a data set made from a served log: name of the one whose users were loaded. Its
+            user ids are pseudonyms, not what clients call users. Empty for other data sets.
     """
 
     name: str
@@ -95,6 +97,12 @@ class Description:
     fingerprint: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     format: int = FORMAT
+    base: str = ""
+
+    @property
+    def pseudonymous(self) -> bool:
+        """Whether user ids are pseudonyms."""
+        return bool(self.base)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ DYNAMIC = {
     "fields": {0: "B"},
     "user": {0: "B"},
     "user_of": {0: "N"},
+    "features": {0: "N"},
     "vectors": {0: "N"},
     "statics": {0: "N"},
     "recall": {0: "N"},

@@ -19,21 +19,25 @@ class Mlp(nn.Sequential):
 
 
 class Standardise(nn.Module):
-    """(x - mean) / std with the mean and std of the training rows, clipped to [-5, 5]."""
+    """(x - mean) / std with the mean and std of the training rows, clipped to [-5, 5].
+
+    A column that was constant in training gives 0 whatever it is later: the weights after it were
+    never trained. So does every column before `fit`.
+    """
 
     mean: Tensor
-    std: Tensor
+    scale: Tensor
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(size))
-        self.register_buffer("std", torch.ones(size))
+        self.register_buffer("scale", torch.zeros(size))
 
     def fit(self, rows: Tensor) -> None:
-        """Takes mean and std from rows [n, size]; constant columns keep a std of 1."""
+        """Takes mean and std from rows [n, size]."""
         std = rows.std(dim=0, correction=0)
         self.mean.copy_(rows.mean(dim=0))
-        self.std.copy_(torch.where(std > 1e-6, std, torch.ones_like(std)))
+        self.scale.copy_(torch.where(std > 1e-6, 1.0 / std.clamp_min(1e-6), torch.zeros(())))
 
     def forward(self, x: Tensor) -> Tensor:
-        return ((x - self.mean) / self.std).clamp(-5.0, 5.0)
+        return ((x - self.mean) * self.scale).clamp(-5.0, 5.0)

@@ -9,12 +9,16 @@ from models.layers.mlp import Mlp, Standardise
 
 
 class LightScorer(nn.Module):
-    """score = MLP([user . item, recall features, static features])."""
+    """score = MLP([user . item, recall features, static features]).
+
+    Before it is trained every score is the same, so that the order of recall stays.
+    """
 
     def __init__(self, recall_size: int, static_size: int, hidden: int = 32) -> None:
         super().__init__()
         self.standardise = Standardise(1 + recall_size + static_size)
         self.mlp = Mlp(1 + recall_size + static_size, hidden, 1)
+        nn.init.zeros_(cast(nn.Linear, self.mlp[-1]).weight)
 
     def forward(
         self, user: Tensor, user_of: Tensor, vectors: Tensor, statics: Tensor, recall: Tensor

@@ -1,1 +1,1 @@
-"""Recall models: two-tower, itemCF, popular."""
+"""Recall models: what is fitted, and plain functions to compare with."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from models.recall.neighbours import top
 from models.training.log import Log
 from services.domain.arrays import F32, I32
 
@@ -51,7 +52,7 @@ def fit(log: Log, config: ItemCfConfig) -> tuple[I32, F32]:
     similar = sparse.csr_matrix(scale @ total @ scale)
     similar.setdiag(0.0)
     similar.eliminate_zeros()
-    return _top(similar, min(config.neighbours, n))
+    return top(similar, min(config.neighbours, n))
 
 
 def _pairs(log: Log, iuf: F32, lags: range, decay: float) -> sparse.csr_matrix:
@@ -65,16 +66,3 @@ def _pairs(log: Log, iuf: F32, lags: range, decay: float) -> sparse.csr_matrix:
     pairs = (np.concatenate(first), np.concatenate(second))
     n = log.item_count
     return sparse.csr_matrix((np.concatenate(weights), pairs), shape=(n, n))
-
-
-def _top(similar: sparse.csr_matrix, m: int) -> tuple[I32, F32]:
-    n = similar.shape[0]
-    rows = np.full((n, m), -1, np.int32)
-    scores = np.zeros((n, m), np.float32)
-    for i in range(n):
-        at = slice(similar.indptr[i], similar.indptr[i + 1])
-        found, values = similar.indices[at], similar.data[at]
-        best = np.lexsort((found, -values))[:m]
-        rows[i, : len(best)] = found[best]
-        scores[i, : len(best)] = values[best]
-    return rows, scores

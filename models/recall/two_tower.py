@@ -47,6 +47,18 @@ class ItemTower(nn.Module):
         return ids + cast(Tensor, self.project(self.content))
 
 
+class ContentTower(nn.Module):
+    """The item tower without an id: where an item that was never trained on belongs."""
+
+    def __init__(self, items: ItemTower) -> None:
+        super().__init__()
+        self.project = items.project
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Content features [m, f] → item vectors [m, d], L2-normalised."""
+        return F.normalize(self.project(features), dim=-1)
+
+
 class UserTower(nn.Module):
     """One attention layer whose query is the newest event, over the history; plus the fields.
 

@@ -7,26 +7,28 @@ import numpy as np
 
 from models.schema import layout
 from models.schema.arrays import mapped
+from models.schema.names import NameLists
 from models.schema.strings import StringColumn
-from services.domain.arrays import I32, U64, Bools
+from services.domain.arrays import I32, I64, U64, Bools
 
 
 class Catalog:
-    """Keys, ids, titles and categories of the items of a release; memory-mapped.
+    """Keys, ids, titles, categories and tags of the items of a release; memory-mapped.
 
     Attributes:
         keys: uint64 [n], the key of each row.
         ids, titles: strings of each row.
     """
 
-    def __init__(self, folder: Path, categories: Sequence[str]) -> None:
-        """Opens the catalog of the release in `folder`; `categories` come from its schema."""
+    def __init__(self, folder: Path, categories: Sequence[str], tags: Sequence[str] = ()) -> None:
+        """Opens the catalog of the release in `folder`; names of both come from its schema."""
         self.keys: U64 = mapped(folder / layout.CATALOG_KEYS)
         self.ids = StringColumn.open(folder / layout.CATALOG_IDS)
         self.titles = StringColumn.open(folder / layout.CATALOG_TITLES)
-        self._category_names = tuple(categories)
-        self._offsets = mapped(folder / layout.CATALOG_CATEGORY_OFFSETS)
-        self._codes = mapped(folder / layout.CATALOG_CATEGORY_CODES)
+        offsets, codes = layout.CATALOG_CATEGORY_OFFSETS, layout.CATALOG_CATEGORY_CODES
+        self._categories = NameLists(categories, mapped(folder / offsets), mapped(folder / codes))
+        offsets, codes = layout.CATALOG_TAG_OFFSETS, layout.CATALOG_TAG_CODES
+        self._tags = NameLists(tags, mapped(folder / offsets), mapped(folder / codes))
         self._order = np.argsort(self.keys, kind="stable")
         self._sorted = np.asarray(self.keys[self._order])
 
@@ -43,17 +45,27 @@ class Catalog:
 
     def category_codes(self, row: int) -> I32:
         """Codes of the categories of an item, int32."""
-        return np.asarray(self._codes[self._offsets[row] : self._offsets[row + 1]])
+        return self._categories.codes_of(row)
+
+    def category_codes_of(self, rows: I64) -> tuple[I32, I64]:
+        """Codes of several items, one after the other, int32, and how many each has, int64 [m]."""
+        return self._categories.of_each(rows)
 
     def categories(self, row: int) -> tuple[str, ...]:
         """Names of the categories of an item."""
-        return tuple(self._category_names[code] for code in self.category_codes(row))
+        return self._categories.of(row)
+
+    def tags(self, row: int) -> tuple[str, ...]:
+        """Names of the tags of an item."""
+        return self._tags.of(row)
 
     def rows_in(self, categories: Sequence[str]) -> Bools:
         """Which rows are in one of these categories or more, bool [n]; unknown names match none."""
-        wanted = np.isin(
-            self._codes,
-            [code for code, name in enumerate(self._category_names) if name in categories],
-        )
-        hits = np.concatenate([[0], np.cumsum(wanted)])
-        return np.asarray(hits[self._offsets[1:]] > hits[self._offsets[:-1]])
+        return self._categories.any_of(categories)
+
+    def rows_with_tags(self, tags: Sequence[str]) -> Bools:
+        """Which rows have all of these tags, bool [n]; a name no item has matches none."""
+        found = np.ones(len(self), np.bool_)
+        for tag in tags:
+            found &= self._tags.any_of([tag])
+        return found

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from models.schema import layout
 from services.domain.arrays import F32, I64
 
 UNKNOWN = 0  # the index of a value that is missing or was never seen
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,16 @@ class FeatureSchema:
     Attributes:
         user, item, context: fields of profiles, of items and of request attributes.
         categories: names of the item categories; a category's code is its position.
+        tags: names of the item tags that requests may filter by; coded in the same way.
+        text_size: columns that the words of an item's title and text are hashed into.
     """
 
     user: tuple[Field, ...] = ()
     item: tuple[Field, ...] = ()
     context: tuple[Field, ...] = ()
     categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    text_size: int = 0
 
     @property
     def hash(self) -> str:
@@ -75,7 +81,8 @@ class FeatureSchema:
     @property
     def content_size(self) -> int:
         """Length of an item's content features."""
-        return len(self.categories) + sum(field.size for field in self.item)
+        fields = sum(field.size for field in self.item)
+        return len(self.categories) + fields + self.text_size
 
     def encode_profiles(self, profiles: Sequence[Mapping[str, str]]) -> I64:
         """Indices of the user fields, int64 [B, F]; profiles may lack any attribute."""
@@ -85,8 +92,16 @@ class FeatureSchema:
         """Indices of the context fields, int64 [B, Fc]."""
         return _encode(self.context, attributes)
 
-    def content_features(self, categories: Sequence[str], attributes: Mapping[str, str]) -> F32:
-        """Content of an item, float32 [content_size]: categories of unit length, fields one-hot."""
+    def content_features(
+        self, categories: Sequence[str], attributes: Mapping[str, str], text: str = ""
+    ) -> F32:
+        """Content of an item, float32 [content_size].
+
+        Columns: categories of unit length, fields one-hot, words of the text of unit length.
+
+        Args:
+            text: the title, a space, and the item's text.
+        """
         features = np.zeros(self.content_size, np.float32)
         known = [self._category_code[name] for name in categories if name in self._category_code]
         if known:
@@ -95,6 +110,7 @@ class FeatureSchema:
         for field in self.item:
             features[at + field.encode(attributes.get(field.name))] = 1.0
             at += field.size
+        features[at:] = hashed_words(text, self.text_size)
         return features
 
     @cached_property
@@ -114,6 +130,8 @@ class FeatureSchema:
             item=_fields(raw["item"]),
             context=_fields(raw["context"]),
             categories=tuple(raw["categories"]),
+            tags=tuple(raw["tags"]),
+            text_size=int(raw["text_size"]),
         )
 
     @staticmethod
@@ -124,6 +142,22 @@ class FeatureSchema:
     def write(self, folder: Path) -> None:
         """Writes the schema into a release folder."""
         (folder / layout.SCHEMA).write_text(self.to_json(), encoding="utf-8")
+
+
+def hashed_words(text: str, size: int) -> F32:
+    """A text as counts of its words in `size` columns, float32 [size], of unit length or zero.
+
+    A word's hash chooses its column and its sign, so that words that meet in a column cancel out on
+    average (Weinberger et al. 2009). Case and punctuation do not count.
+    """
+    found = np.zeros(size, np.float32)
+    if not size:
+        return found
+    for word in _WORD.findall(text.lower()):
+        number = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
+        found[(number >> 1) % size] += 1.0 if number & 1 else -1.0
+    length = float(np.linalg.norm(found))
+    return found / np.float32(length) if length else found
 
 
 def _fields(raw: Sequence[Mapping[str, Any]]) -> tuple[Field, ...]:

@@ -46,6 +46,12 @@ class EncodedHistory:
         """Bucket of each user's number of events, int64 [B], below LENGTH_SIZE."""
         return length_bucket(self.mask.sum(axis=1).astype(np.int64))
 
+    def at(self, users: slice) -> "EncodedHistory":
+        """The histories of some of the users."""
+        return EncodedHistory(
+            self.rows[users], self.events[users], self.gaps[users], self.mask[users]
+        )
+
 
 def encode_histories(histories: Sequence[History], catalog: Catalog, length: int) -> EncodedHistory:
     """The newest `length` engagements of each user with items the release has."""

@@ -1,4 +1,4 @@
-"""Item-to-item collaborative filtering: scores of a user's candidates from the neighbour tables."""
+"""Scores of a user's candidates from tables of neighbours: itemCF, and all that is used like it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +22,14 @@ class ItemCf:
     recency: float
 
     @staticmethod
-    def open(folder: Path, recency: float) -> "ItemCf":
-        """Maps the tables of the release in `folder`; `recency` is item_cf_recency."""
-        return ItemCf(
-            mapped(folder / layout.ITEM_CF_ROWS),
-            mapped(folder / layout.ITEM_CF_SCORES),
-            recency,
-        )
+    def open(
+        folder: Path,
+        recency: float,
+        rows: str = layout.ITEM_CF_ROWS,
+        scores: str = layout.ITEM_CF_SCORES,
+    ) -> "ItemCf":
+        """Maps tables of the release in `folder`; history position p weighs (1 + p) ** -recency."""
+        return ItemCf(mapped(folder / rows), mapped(folder / scores), recency)
 
     def fetch(self, history: I32 | I64, limit: int) -> tuple[I32, F32]:
         """Best `limit` items for a history of rows [L], newest first; -1 and seen are not dropped.
@@ -36,27 +37,41 @@ class ItemCf:
         score(j) = sum over positions p of (1 + p) ** -recency * similarity(history[p], j).
 
         Returns:
-            rows int32 [k], scores float32 [k], best first, distinct; ties by row.
+            rows int32 [k], scores float32 [k], above 0, best first, distinct; ties by row.
         """
         weights = (1.0 + np.arange(len(history))) ** -self.recency
         known = history >= 0
-        history, weights = history[known], weights[known].astype(np.float32)
-        neighbours = self.rows[history].ravel()
-        kept = neighbours >= 0
-        values = (self.scores[history] * weights[:, None]).ravel()
-        rows, sums = _sums(neighbours[kept], values[kept], len(self.rows))
-        best = best_first(sums, limit)
-        return rows[best].astype(np.int32), sums[best]
+        at, weights = history[known], weights[known].astype(np.float32)
+        neighbours, values = self.rows[at], self.scores[at] * weights[:, None]
+        return best_sums(neighbours.ravel(), values.ravel(), len(self.rows), limit)
 
 
-def _sums(rows: I32, values: F32, item_count: int) -> tuple[I64, F32]:
+def best_sums(rows: I32, values: F32, item_count: int, limit: int) -> tuple[I32, F32]:
+    """The `limit` rows with the highest sums of values, those above 0 alone.
+
+    Args:
+        rows: int32 [n], -1 pads.
+        values: float32 [n], one for each.
+        item_count: rows are below it.
+
+    Returns:
+        rows int32 [k], sums float32 [k], best first, distinct; ties by row.
+    """
+    kept = rows >= 0
+    found, totals = sums(rows[kept], values[kept], item_count)
+    best = best_first(totals, limit)
+    best = best[: int(np.count_nonzero(totals[best] > 0))]
+    return found[best].astype(np.int32), totals[best]
+
+
+def sums(rows: I32, values: F32, item_count: int) -> tuple[I64, F32]:
     """Distinct rows, ascending, and the sum of the values of each."""
     if item_count > _DENSE * len(rows):
         distinct, places = np.unique(rows, return_inverse=True)
-        sums = np.bincount(places, weights=values, minlength=len(distinct))
-        return distinct.astype(np.int64), sums.astype(np.float32)
+        totals = np.bincount(places, weights=values, minlength=len(distinct))
+        return distinct.astype(np.int64), totals.astype(np.float32)
     there = np.zeros(item_count, np.bool_)
     there[rows] = True
     found = np.flatnonzero(there)
-    sums = np.bincount(rows, weights=values, minlength=item_count)
-    return found, sums[found].astype(np.float32)
+    totals = np.bincount(rows, weights=values, minlength=item_count)
+    return found, totals[found].astype(np.float32)

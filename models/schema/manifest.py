@@ -9,7 +9,7 @@ from typing import Any
 
 from models.schema import layout
 
-FORMAT = 1
+FORMAT = 2
 
 
 class ReleaseError(Exception):
@@ -33,7 +33,8 @@ class Manifest:
         tasks: tasks of the ranker, in the order of its outputs.
         metrics: offline metrics by name, with the protocol in `metrics_protocol`.
         files: path in the folder → SHA-256.
-        parent: release it was trained from, if any.
+        parent: the release that served the log it was trained on; empty: it was another log.
+        recall: by channel, and "merged", what the search of quotas measured, by name.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Manifest:
     metrics_protocol: str
     files: Mapping[str, str] = field(default_factory=dict)
     parent: str = ""
+    recall: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     format: int = FORMAT
 
     @staticmethod

@@ -20,13 +20,19 @@ class Retrieval:
         index: one of INDEX_KINDS.
         nprobe: lists searched by the IVF kinds.
         ef_search: breadth of the HNSW search.
-        item_cf_recency: history position p weighs (1 + p) ** -item_cf_recency in itemCF.
+        item_cf_recency: history position p weighs (1 + p) ** -item_cf_recency in itemCF; the
+            others mean the same for their channels.
     """
 
     index: str = "flat"
     nprobe: int = 16
     ef_search: int = 128
     item_cf_recency: float = 1.0
+    swing_recency: float = 1.0
+    user_cf_recency: float = 0.5
+    ease_recency: float = 0.5
+    content_recency: float = 1.0
+    category_recency: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +44,17 @@ class Rerank:
         trade_off: 1 orders by score alone, 0 by diversity alone.
         window: any `window` consecutive items hold at most `max_per_category` of one category.
         max_per_category: see window; 0 turns the rule off.
+        fresh_floor: items newer than the release that a list has at least; 0 turns the rule off.
         boosts: category → factor on the score.
         pins: item id → position, from 1.
         blocks: ids of items that are never shown.
     """
 
     diversity: str = "mmr"
-    trade_off: float = 0.9
+    trade_off: float = 0.85
     window: int = 10
-    max_per_category: int = 7
+    max_per_category: int = 0
+    fresh_floor: int = 1
     boosts: Mapping[str, float] = field(default_factory=dict)
     pins: Mapping[str, int] = field(default_factory=dict)
     blocks: tuple[str, ...] = ()

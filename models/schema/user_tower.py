@@ -31,7 +31,7 @@ class UserEncoder:
     def open(folder: Path) -> "UserEncoder":
         """Reads catalog, schema and parameters of the release in `folder`."""
         schema = FeatureSchema.read(folder)
-        catalog = Catalog(folder, schema.categories)
+        catalog = Catalog(folder, schema.categories, schema.tags)
         return UserEncoder(catalog, schema, Parameters.read(folder).history_length)
 
     def encode(

@@ -1,94 +1,160 @@
 """From a data set to a release."""
 
-import asyncio
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from models.data import DataError
 from models.data.dataset import Dataset
-from models.evaluation.last_out import Funnel, evaluate
+from models.data.served import ServedLog
+from models.evaluation.funnel import Funnel
+from models.evaluation.places import Places
+from models.evaluation.release import judge
+from models.evaluation.stored import store
+from models.evaluation.values import of_manifest
+from models.evaluation.wanted import answers
 from models.export import index
 from models.export import release as files
-from models.schema.user_tower import UserEncoder
-from models.training import publish
+from models.training import channels, publish, quotas
 from models.training import recall as recall_training
 from models.training import schema as schema_training
 from models.training import scorers as scorers_training
-from models.training.candidates import Recall
 from models.training.log import Log
+from models.training.places import channel_places
+from models.training.publish import Measured
+from models.training.quotas import Search
+from models.training.recall import Recall, Recipe
 from models.training.scorers import Scorers
+from models.training.served_lists import served_lists
 from models.training.settings import Settings
 from models.training.source import Report, Source
-from models.training.split import Split, last_out, queries
+from models.training.split import Split, last_out, queries, slice_length
 
 
-def train_release(dataset: Dataset, releases: Path, settings: Settings, report: Report) -> Path:
+def train_release(
+    dataset: Dataset,
+    releases: Path,
+    settings: Settings,
+    report: Report,
+    parent: str = "",
+    served: ServedLog | None = None,
+) -> Path:
     """Trains, evaluates and publishes a release; `current` then names it.
 
-    Everything is made in a temporary folder beside it and renamed when it is whole.
+    Everything is made in a temporary folder beside it and renamed when it is whole. A data set
+    without interactions makes a release that serves by content, categories and choices of users.
+
+    Args:
+        parent: the release that served the data set's log, if it is one that was served.
+        served: that log; its lists train the scorers too.
 
     Returns:
         The folder of the release.
 
     Raises:
-        DataError: when the data set is damaged or has nothing to train on.
+        DataError: when the data set is damaged or has no items.
         ExportError: when the index cannot be built or a graph does not compute what torch does.
         ReleaseError: when the release does not pass the checks of serving.
     """
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(True)
-    tables = dataset.tables()
-    index.check(tables.items.height, settings.index)
-    log = Log.of(tables, dataset.description.has_clock)
-    if not len(log.rows):
-        raise DataError(f"{dataset.folder} has no clicks, likes or purchases to train on")
-    source = Source(dataset, tables, log, schema_training.derive(tables), settings, report)
+    source = replace(_source(dataset, settings, report, parent), served=served)
     releases.mkdir(parents=True, exist_ok=True)
     identity = _identity(dataset, releases)
     with tempfile.TemporaryDirectory(dir=releases, prefix=f".{identity}-") as temporary:
         folder = Path(temporary)
-        split = last_out(log, settings.slice_share, settings.slice_most)
-        early = _early(source, folder / "base", split)
-        scorers = scorers_training.train(source, early, split, UserEncoder.open(folder / "base"))
-        metrics = _held_out(source, folder / "twin", early, scorers, split)
+        split = _split(source.log, settings)
+        early = _early(source, folder / "early", split)
+        source, search = _searched(source, folder / "early", early, split)
+        lists = served_lists(source, split)
+        scorers = scorers_training.train(source, early, folder / "early", split, lists)
+        found = _held_out(source, folder / "twin", early, scorers, split)
         made = folder / "release"
-        everything = _refit(source, early, log, "recall on everything")
-        publish.write(source, made, identity, everything, scorers, metrics)
+        everything = _refit(source, early, source.log, "recall on everything")
+        store(found, made)
+        measured = Measured(of_manifest(found), search.table())
+        publish.write(source, made, identity, everything, scorers, measured)
         made.rename(releases / identity)
     files.set_current(releases, identity)
     return releases / identity
 
 
-def _early(source: Source, base: Path, split: Split) -> Recall:
-    """Recall on the early slice; writes to `base` what encoders read."""
-    parameters = source.settings.parameters()
-    content = files.write_base(base, source.tables, source.schema, parameters)
+def _source(dataset: Dataset, settings: Settings, report: Report, parent: str) -> Source:
+    """What is trained from, with every channel that the catalog can have."""
+    tables = dataset.tables()
+    if not tables.items.height:
+        raise DataError(f"{dataset.folder} has no items: there is nothing to recommend")
+    index.check(tables.items.height, settings.index)
+    log = Log.of(tables, dataset.description.has_clock)
+    schema = schema_training.derive(tables, settings.text_size)
+    every = dict.fromkeys(channels.possible(log.item_count), 1)
+    return Source(dataset, tables, log, schema, settings, report, settings.quotas or every, parent)
+
+
+def _split(log: Log, settings: Settings) -> Split:
+    share = settings.slice_share
+    most = slice_length(log, share, settings.slice_most, settings.max_queries)
+    return last_out(log, share, most)
+
+
+def _recipe(source: Source) -> Recipe:
+    return Recipe(source.schema, source.settings, source.channels)
+
+
+def _early(source: Source, folder: Path, split: Split) -> Recall:
+    """Recall on the early slice, written to `folder` as a release's."""
     progress = source.report("recall on the early slice")
+    content = files.write_base(folder, source.tables, source.schema, source.parameters())
     log = source.log.first(split.early)
-    return recall_training.fit(log, source.schema, content, source.settings, progress)
+    early = recall_training.fit(log, content, _recipe(source), progress)
+    publish.write_recall(source, folder, "early", early)
+    return early
+
+
+def _searched(source: Source, folder: Path, early: Recall, split: Split) -> tuple[Source, Search]:
+    """The source with the quotas of the release, which `folder` then has too."""
+    search = _quotas(source, folder, split)
+    source = replace(source, quotas=search.quotas)
+    publish.set_quotas(source, folder, "early")
+    return source, search
+
+
+def _quotas(source: Source, folder: Path, split: Split) -> Search:
+    """The quotas of the settings, or by search; defaults when there is little to measure by."""
+    if source.settings.quotas:
+        return Search(source.settings.quotas)
+    if not len(source.log.rows):
+        return Search(quotas.UNTRAINED)
+    if len(split.held_out) < quotas.MIN_QUERIES:
+        return Search(quotas.UNMEASURED)
+    progress = source.report("quotas of recall")
+    generator = np.random.default_rng(source.settings.seed)
+    some = np.sort(generator.permutation(split.held_out)[: quotas.MAX_QUERIES])
+    wanted = queries(source.log, some, split.slice_end[some])
+    return quotas.search(channel_places(folder, source.log, wanted, progress))
 
 
 def _refit(source: Source, early: Recall, log: Log, step: str) -> Recall:
     progress = source.report(step)
-    return recall_training.refit(early, log, source.schema, source.settings, progress)
+    return recall_training.refit(early, log, _recipe(source), progress)
 
 
 def _held_out(
     source: Source, folder: Path, early: Recall, scorers: Scorers, split: Split
-) -> dict[str, float]:
-    """Test metrics of a release whose recall is fitted on what comes before the test events."""
+) -> Places:
+    """What a release finds whose recall is fitted on what comes before the test events."""
     log = source.log
     twin = _refit(source, early, log.first(split.test), "recall up to the last event")
-    publish.write(source, folder, "twin", twin, scorers, {})
+    publish.write(source, folder, "twin", twin, scorers, Measured())
     progress = source.report("evaluation on the last event")
     funnel = Funnel.open(folder, source.settings.prerank_limit)
     test = queries(log, split.held_out, split.test[split.held_out])
-    metrics = asyncio.run(evaluate(funnel, log, test))
-    progress(1.0)
-    return metrics
+    fingerprint = source.dataset.description.fingerprint
+    return judge(funnel, log, answers(log, test), fingerprint, progress)
 
 
 def _identity(dataset: Dataset, releases: Path) -> str:

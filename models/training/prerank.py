@@ -5,12 +5,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models.layers.lists import in_lists
 from models.prerank.light import LightScorer
-from models.schema.recall_features import recall_features
-from models.training.candidates import CHANNELS, Lists, Recall
+from models.schema.recall_features import feature_count, recall_features
+from models.training.candidates import Lists
+from models.training.recall import Recall
 from models.training.rows import Labelled, Rows, sample
 from models.training.two_tower import Progress
-from services.domain.arrays import F32, I64
+from services.domain.arrays import F32
 from services.domain.candidates import Candidates
 
 BATCH = 256
@@ -20,22 +22,30 @@ WIDTH = 100
 def train(
     labelled: Labelled, lists: Lists, models: Recall, epochs: int, seed: int, progress: Progress
 ) -> LightScorer:
-    """Softmax cross-entropy over lists of WIDTH; seeded."""
+    """Softmax cross-entropy over lists of WIDTH; seeded. Without lists: an untrained model."""
     torch.manual_seed(seed)
     generator = np.random.default_rng(seed)
-    rows = sample(labelled, WIDTH, generator)
-    model = LightScorer(rows.recall.shape[2], models.statics.shape[1])
-    if not len(rows):
+    channels = lists.channel_count
+    model = LightScorer(feature_count(channels), models.statics.shape[1])
+    at = labelled.usable
+    if not len(at):
         return model.eval()
+    rows = sample(
+        labelled,
+        at,
+        WIDTH,
+        lambda i: recall_features([labelled.candidates[i]], channels),
+        generator,
+    )
     with torch.no_grad():
-        model.standardise.fit(model.features(*_inputs(rows, np.arange(len(rows)), lists, models)))
+        model.standardise.fit(model.features(*_inputs(rows, lists, models)))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for epoch in range(epochs):
         order = generator.permutation(len(rows))
         for start in range(0, len(order), BATCH):
-            at = order[start : start + BATCH]
-            scores = model(*_inputs(rows, at, lists, models)).reshape(len(at), WIDTH)
-            loss = F.cross_entropy(scores, torch.zeros(len(at), dtype=torch.int64))
+            batch = rows.take(order[start : start + BATCH])
+            scores = in_lists(model(*_inputs(batch, lists, models)), batch.sizes)
+            loss = F.cross_entropy(scores, torch.zeros(len(batch), dtype=torch.int64))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -51,17 +61,16 @@ def score(model: LightScorer, candidates: Candidates, user: F32, models: Recall)
         torch.zeros(len(candidates), dtype=torch.int64),
         torch.from_numpy(models.vectors[candidates.rows]),
         torch.from_numpy(models.statics[candidates.rows]),
-        torch.from_numpy(recall_features([candidates], len(CHANNELS))),
+        torch.from_numpy(recall_features([candidates], candidates.recall_scores.shape[1])),
     )
     return np.asarray(scores.numpy(), np.float32)
 
 
-def _inputs(rows: Rows, at: I64, lists: Lists, models: Recall) -> tuple[Tensor, ...]:
-    items = rows.items[at].ravel()
+def _inputs(rows: Rows, lists: Lists, models: Recall) -> tuple[Tensor, ...]:
     return (
-        torch.from_numpy(lists.vectors[rows.queries[at]]),
-        torch.arange(len(at)).repeat_interleave(rows.items.shape[1]),
-        torch.from_numpy(models.vectors[items]),
-        torch.from_numpy(models.statics[items]),
-        torch.from_numpy(rows.recall[at].reshape(len(items), -1)),
+        torch.from_numpy(lists.vectors[rows.queries]),
+        torch.from_numpy(rows.owners),
+        torch.from_numpy(models.vectors[rows.items]),
+        torch.from_numpy(models.statics[rows.items]),
+        torch.from_numpy(rows.features),
     )

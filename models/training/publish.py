@@ -1,5 +1,6 @@
 """Writing of a whole release."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,13 +11,13 @@ from models.export import release as files
 from models.export.release import Examples
 from models.schema.manifest import Manifest, hash_files
 from models.schema.rank import TASKS
-from models.schema.user_tower import UserEncoder
-from models.training.candidates import CHANNELS, Recall, recall
+from models.training.candidates import answers
+from models.training.log import Log
+from models.training.recall import Recall
 from models.training.scorers import Scorers
 from models.training.source import Source
-from models.training.split import queries
-from services.domain.arrays import I64
-from services.domain.context import RequestContext
+from services.domain.candidates import Candidates
+from services.domain.context import RequestContext, UserContext
 from services.domain.stages import PrerankQuery, RankQuery
 
 PROTOCOL = (
@@ -25,6 +26,33 @@ PROTOCOL = (
     "rank, with recall fitted on what comes before those events; this release's recall is "
     "fitted by the same recipe on all events"
 )
+EXAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is told of a release.
+
+    Attributes:
+        metrics: of the twin, by name.
+        recall: by channel and name, from the search of quotas.
+    """
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    recall: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+def write_recall(source: Source, folder: Path, identity: str, models: Recall) -> None:
+    """Writes recall's part of a release: what `models.training.candidates.recall` opens."""
+    files.write_base(folder, source.tables, source.schema, source.parameters())
+    files.write_recall(folder, models, source.settings.index, _contexts(source.log))
+    _manifest(source, identity, Measured()).write(folder)
+
+
+def set_quotas(source: Source, folder: Path, identity: str) -> None:
+    """Gives recall's part of a release the quotas of `source`."""
+    source.parameters().write(folder)
+    _manifest(source, identity, Measured()).write(folder)
 
 
 def write(
@@ -33,53 +61,63 @@ def write(
     identity: str,
     models: Recall,
     scorers: Scorers,
-    metrics: dict[str, float],
+    measured: Measured,
 ) -> None:
     """Writes a whole release, its manifest last."""
-    parameters = source.settings.parameters()
-    files.write_base(folder, source.tables, source.schema, parameters)
-    files.write_models(folder, models, scorers.ranker, source.settings.index)
-    examples = _examples(source, models, UserEncoder.open(folder))
-    files.write_graphs(folder, models, scorers.prerank, scorers.ranker, examples)
-    manifest = Manifest(
+    write_recall(source, folder, identity, models)
+    examples = _examples(source, folder)
+    files.write_scorers(folder, models, scorers.prerank, scorers.ranker, examples)
+    finish(source, folder, identity, measured)
+
+
+def finish(source: Source, folder: Path, identity: str, measured: Measured) -> None:
+    """Writes the manifest over all files that are in the folder, and checks it."""
+    manifest = _manifest(source, identity, measured, hash_files(folder))
+    manifest.write(folder)
+    manifest.verify(folder)
+
+
+def _manifest(
+    source: Source, identity: str, measured: Measured, hashes: dict[str, str] | None = None
+) -> Manifest:
+    return Manifest(
         id=identity,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         code_version=version("recstack"),
         schema_hash=source.schema.hash,
         data_fingerprint=source.dataset.description.fingerprint,
         data_name=source.dataset.description.name,
-        channels=CHANNELS,
+        channels=source.channels,
         tasks=TASKS,
-        metrics=metrics,
+        metrics=measured.metrics,
         metrics_protocol=PROTOCOL,
-        files=hash_files(folder),
+        recall=measured.recall,
+        files=hashes or {},
+        parent=source.parent,
     )
-    manifest.write(folder)
-    manifest.verify(folder)
 
 
-def _examples(source: Source, models: Recall, users: UserEncoder) -> Examples:
-    """Queries of the first users, with what recall finds for them; one has no history."""
-    log = source.log
-    some: I64 = np.arange(min(64, log.user_count))
-    ends = np.maximum(log.sizes[some] - 1, 0)
-    ends[:1] = 0
-    wanted = queries(log, some, ends)
-    lists = recall(models, log, wanted, users, source.settings.parameters())
+def _contexts(log: Log) -> list[UserContext]:
+    """A stranger, and the first users before their last event."""
+    some = range(min(EXAMPLES, log.user_count))
+    known = [log.context(u, max(int(log.sizes[u]) - 1, 0)) for u in some]
+    return [UserContext.unknown("stranger"), *known]
+
+
+def _examples(source: Source, folder: Path) -> Examples:
+    """Queries of a stranger and of the first users, with what recall finds for them."""
     now = RequestContext(now=0)
-    contexts = [log.context(int(u), int(e)) for u, e in zip(some, ends, strict=True)]
+    contexts = _contexts(source.log)
+    found = list(zip(contexts, answers(folder, contexts), strict=True))
     limit = source.settings.prerank_limit
     return Examples(
+        [PrerankQuery("", c, now, one.candidates, one.user_vector, 1.0) for c, one in found],
         [
-            PrerankQuery("", context, now, candidates, vector, 1.0)
-            for context, candidates, vector in zip(
-                contexts, lists.candidates, lists.vectors, strict=True
-            )
-        ],
-        [
-            RankQuery(
-                "", context, now, candidates.take(np.arange(min(limit, len(candidates)))), 1.0
-            )
-            for context, candidates in zip(contexts, lists.candidates, strict=True)
+            RankQuery("", c, now, _first(one.candidates, limit), 1.0, one.user_vector)
+            for c, one in found
         ],
     )
+
+
+def _first(candidates: Candidates, limit: int) -> Candidates:
+    return candidates.take(np.arange(min(limit, len(candidates))))

@@ -8,17 +8,33 @@ from models.schema.features import FeatureSchema, Field
 BINS = 10
 MAX_VALUES = 200  # most frequent values of an attribute that become its vocabulary
 NUMERIC = 0.95  # share of values that must be numbers for bins
+NO_NAMES = pl.Series([], dtype=pl.List(pl.String))
 MIN_DISTINCT = 12  # numbers with fewer distinct values are names, such as codes
 
 
-def derive(tables: Tables) -> FeatureSchema:
-    """Every attribute column becomes a field: numbers by bins of equal count, others by name."""
-    categories = tables.items["categories"].explode().drop_nulls().unique().sort()
+OWN = ("item_id", "title", "categories", "tags", "text")  # columns of items that are no attributes
+
+
+def derive(tables: Tables, text_size: int) -> FeatureSchema:
+    """Every attribute column becomes a field: numbers by bins of equal count, others by name.
+
+    Args:
+        text_size: columns that the words of titles and texts are hashed into.
+    """
+    tags = tables.items["tags"] if "tags" in tables.items.columns else NO_NAMES
     return FeatureSchema(
         user=_fields(tables.users.drop("user_id")),
-        item=_fields(tables.items.drop("item_id", "title", "categories")),
-        categories=tuple(name for name in categories if name),
+        item=_fields(tables.items.drop(OWN, strict=False)),
+        categories=_names(tables.items["categories"]),
+        tags=_names(tags),
+        text_size=text_size,
     )
+
+
+def _names(lists: pl.Series) -> tuple[str, ...]:
+    """Every name in the lists once, sorted."""
+    names = lists.explode().drop_nulls().unique().sort()
+    return tuple(name for name in names if name)
 
 
 def _fields(frame: pl.DataFrame) -> tuple[Field, ...]:

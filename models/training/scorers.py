@@ -1,20 +1,26 @@
 """Training of prerank and rank on the later slice."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from models.data.impressions import Impressions
 from models.prerank.light import LightScorer
 from models.rank.din import Din, RankItems, RankShape
 from models.schema.rank import TASKS
+from models.schema.recall_features import feature_count
 from models.schema.user_tower import UserEncoder
+from models.training import logged
 from models.training import prerank as prerank_training
 from models.training import rank as rank_training
 from models.training import recall as recall_training
-from models.training.candidates import CHANNELS, Lists, Recall, recall
+from models.training.candidates import Lists, recall
 from models.training.log import Log
-from models.training.rank import Encoded, Ranker
+from models.training.logged import NO_IMPRESSIONS
+from models.training.rank import Encoded, Items, Lessons, Ranker
+from models.training.recall import Recall
 from models.training.rows import Labelled, cut, label
 from models.training.settings import Settings
 from models.training.source import Source
@@ -39,38 +45,48 @@ class Slice:
     labelled: Labelled
 
 
-def train(source: Source, early: Recall, split: Split, users: UserEncoder) -> Scorers:
-    """Trains both on lists of the early recall; see docs/adr/0003-rows-of-the-ranker.md."""
+def train(
+    source: Source,
+    early: Recall,
+    folder: Path,
+    split: Split,
+    impressions: Impressions = NO_IMPRESSIONS,
+) -> Scorers:
+    """Trains both on lists of the early recall; see docs/adr/0003-rows-of-the-ranker.md.
+
+    Args:
+        folder: recall's part of a release, of the early recall.
+        impressions: lists that were served, which the ranker learns from as well.
+    """
     settings, log = source.settings, source.log
-    progress = source.report("candidates of the later slice")
-    later = _slice(source, early, split, users, _thinned(slice_queries(log, split), settings))
-    progress(0.8)
+    users = UserEncoder.open(folder)
+    later = _slice(source, folder, split, _thinned(slice_queries(log, split), settings), "later")
     held_out = queries(log, split.held_out, split.slice_end[split.held_out])
-    validation = _slice(source, early, split, users, held_out)
-    progress(1.0)
+    validation = _slice(source, folder, split, held_out, "validation")
     progress = source.report("prerank")
     epochs, seed = settings.scaled(settings.prerank_epochs), settings.seed
     light = prerank_training.train(later.labelled, later.lists, early, epochs, seed, progress)
     progress = source.report("rank")
-    ranker = _ranker(source, early)
+    ranker = _ranker(source, early, light)
+    lessons = [
+        Lessons(_after(light, later, early, settings.prerank_limit), _encoded(log, later, users))
+    ]
+    if len(impressions):
+        lessons.append(logged.lessons(impressions, folder))
+    held = _after(light, validation, early, settings.prerank_limit)
     rank_training.train(
         ranker,
-        _after(light, later, early, settings.prerank_limit),
-        _encoded(log, later.queries, users),
-        (
-            _after(light, validation, early, settings.prerank_limit),
-            _encoded(log, validation.queries, users),
-        ),
+        Items(early.table, early.vectors, early.statics),
+        lessons,
+        Lessons(held, _encoded(log, validation, users)),
         replace(settings.rank, epochs=settings.scaled(settings.rank.epochs), seed=seed),
         progress,
     )
     return Scorers(light, ranker)
 
 
-def _slice(
-    source: Source, models: Recall, split: Split, users: UserEncoder, wanted: Queries
-) -> Slice:
-    lists = recall(models, source.log, wanted, users, source.settings.parameters())
+def _slice(source: Source, folder: Path, split: Split, wanted: Queries, name: str) -> Slice:
+    lists = recall(folder, source.log, wanted, source.report(f"candidates: {name} events"))
     return Slice(wanted, lists, label(source.log, wanted, lists.candidates, split.slice_end))
 
 
@@ -83,25 +99,19 @@ def _thinned(train: Queries, settings: Settings) -> Queries:
     return Queries(train.users[at], train.ends[at], train.targets[at], train.liked[at])
 
 
-def _ranker(source: Source, early: Recall) -> Ranker:
-    """A ranker whose items start as the recall's, projected to fewer dimensions."""
+def _ranker(source: Source, early: Recall, light: LightScorer) -> Ranker:
+    """A ranker that begins as prerank, its items as recall's in fewer dimensions."""
     settings = source.settings
     torch.manual_seed(settings.seed)
     shape = RankShape(
         field_sizes=recall_training.field_sizes(source.schema),
-        recall_size=3 * len(CHANNELS),
+        recall_size=1 + feature_count(len(source.channels)),
         static_size=early.statics.shape[1],
         e=settings.rank_e,
     )
-    items = RankItems(early.tower.items.content, torch.from_numpy(early.statics), shape.e)
-    with torch.no_grad():
-        table = early.tower.item_table()
-        axes = torch.linalg.eigh(table.T @ table).eigenvectors.T.flip(0)[: shape.e]
-        scale = 1.0 / table.norm(dim=1).mean().clamp_min(1e-6)
-        items.tower.ids.weight.copy_(early.tower.items.ids.weight @ axes.T * scale)
-        items.tower.project.weight.copy_(axes @ early.tower.items.project.weight * scale)
-        items.tower.project.bias.copy_(axes @ early.tower.items.project.bias * scale)
-    return Ranker(Din(shape, len(TASKS)), items)
+    din = Din(shape, len(TASKS))
+    din.start_from(light)
+    return Ranker(din, RankItems.along_axes(torch.from_numpy(early.table), shape.e))
 
 
 def _after(light: LightScorer, of: Slice, models: Recall, limit: int) -> Labelled:
@@ -113,8 +123,9 @@ def _after(light: LightScorer, of: Slice, models: Recall, limit: int) -> Labelle
     return cut(of.labelled, scores, limit)
 
 
-def _encoded(log: Log, wanted: Queries, users: UserEncoder) -> Encoded:
+def _encoded(log: Log, of: Slice, users: UserEncoder) -> Encoded:
+    wanted = of.queries
     pairs = zip(wanted.users, wanted.ends, strict=True)
     contexts = [log.context(int(user), int(end)) for user, end in pairs]
     history, fields = users.encode(contexts, [RequestContext(now=0)] * len(contexts))
-    return Encoded(history, fields, wanted.liked)
+    return Encoded(history, fields, of.lists.vectors, wanted.liked)

@@ -1,10 +1,10 @@
 """How a release is trained."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from models.recall.item_cf import ItemCfConfig
 from models.schema.parameters import Parameters, Rerank, Retrieval
-from models.training.candidates import CHANNELS
 from models.training.rank import RankTraining
 from models.training.two_tower import TowerTraining
 
@@ -18,37 +18,39 @@ class Settings:
         threads: of torch.
         epochs: factor on the epochs of all models.
         index: kind of FAISS index.
-        quotas: most candidates by channel, in the order of CHANNELS.
+        quotas: most candidates by channel; empty: chosen by a search on the validation events.
+        text_size: columns that the words of an item's title and text are hashed into.
         prerank_limit: candidates the ranker is trained and evaluated on.
         refit_epochs: of the two-tower model when it is fitted again with newer events.
         refit_rate: its learning rate then, as a factor.
         slice_share, slice_most: later slice, as share of a user's events and at most.
-        max_queries: most rows of the later slice that are trained on.
+        max_queries: most rows of the later slice that are trained on; a long log's is shorter.
     """
 
     seed: int = 1
     threads: int = 2
     epochs: float = 1.0
     index: str = "flat"
-    quotas: tuple[int, ...] = (300, 300, 100)
+    quotas: Mapping[str, int] = field(default_factory=dict)
+    text_size: int = 128
     prerank_limit: int = 200
     prerank_epochs: int = 5
     refit_epochs: int = 3
     refit_rate: float = 0.5
     slice_share: float = 0.2
     slice_most: int = 20
-    max_queries: int = 20_000
+    max_queries: int = 30_000
     d: int = 64
     rank_e: int = 32
-    blend: tuple[float, ...] = (1.0, 0.3)
+    blend: tuple[float, ...] = (1.0, 0.2)
     tower: TowerTraining = field(default_factory=TowerTraining)
     item_cf: ItemCfConfig = field(default_factory=ItemCfConfig)
     rank: RankTraining = field(default_factory=RankTraining)
 
-    def parameters(self) -> Parameters:
-        """What serving reads of these settings."""
+    def parameters(self, quotas: Mapping[str, int]) -> Parameters:
+        """What serving reads of these settings, with the quotas of the release."""
         return Parameters(
-            quotas=dict(zip(CHANNELS, self.quotas, strict=True)),
+            quotas=quotas,
             blend=self.blend,
             retrieval=Retrieval(index=self.index),
             rerank=Rerank(),

@@ -68,6 +68,17 @@ def last_out(log: Log, share: float, most: int) -> Split:
     return Split(slice_end - later, slice_end, test, np.flatnonzero(long))
 
 
+def slice_length(log: Log, share: float, most: int, rows: int) -> int:
+    """Most events of a user in the later slice, for about `rows` in all; 1 to `most`.
+
+    Of a long log a short slice is enough, and the better one: it follows closely on what recall was
+    fitted on, as requests do in serving.
+    """
+    lengths = (log.sizes * share).astype(np.int64)
+    fitting = [n for n in range(1, most + 1) if np.minimum(lengths, n).sum() <= rows]
+    return max(fitting, default=1)
+
+
 def queries(log: Log, users: I64, ends: I64) -> Queries:
     """Queries for the event at `ends` of each of `users`."""
     at = log.offsets[users] + ends

@@ -1,71 +1,98 @@
-"""The merge of training against that of serving, where lists are cut and margins end."""
+"""Candidates of the past: what was known then, and nothing later."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from models.schema.parameters import Parameters
-from models.training import candidates
-from models.training.candidates import CHANNELS, LIMIT, SEEN_MARGIN
-from services.domain.arrays import F32, I64, Bools
-from services.domain.candidates import Candidates
-from services.domain.context import History, RequestContext, Seen, UserContext
-from services.domain.protocols import Fetched
-from services.domain.stages import RecallQuery
-from services.gateway.settings import GatewaySettings
-from services.recall import merge
-from services.recall.fetch_sizes import FetchSizes
-from services.recall.settings import RecallSettings
+from models.training.candidates import recall
+from models.training.live import Clock
+from models.training.log import Log
+from models.training.split import Queries, queries
+from services.domain.live import STATISTICS, WINDOWS
+from tests.releases import tiny_dataset
+from tests.unit.models.logs import make_log
 
-ITEMS = 3000
-SEEN = [0, 5, 400, 1500]  # the last is more than SEEN_MARGIN
+HOUR, DAY = 3600, 86_400
+START = 1_000_000_000
 
 
-def served(scores: F32, seen: Bools, quotas: F32) -> Candidates:
-    """What recall gives for one user from full scores [C, n]; 0 in item_cf is not found."""
-    keys = np.flatnonzero(seen).astype(np.uint64)
-    context = UserContext("u", True, {}, History.empty(), Seen(keys))
-    query = RecallQuery("r", context, RequestContext(now=0), LIMIT, 1.0)
-    fills = np.array([name == "popular" for name in CHANNELS])
-    sizes = FetchSizes(quotas, fills, SEEN_MARGIN, filtered=3000, everything=ITEMS).of(query)
-    found = []
-    for name, score, size in zip(CHANNELS, scores, sizes, strict=True):
-        order = np.argsort(-score, kind="stable")[:size].astype(np.int32)
-        order = order[score[order] > 0] if name == "item_cf" else order
-        found.append(Fetched(order, score[order]))
-    pool = merge.pool(found, ITEMS)
-    return merge.merged(pool, ~seen[pool.rows], quotas, LIMIT)[0]
+def timed() -> Log:
+    """Three users on four items, with a clock."""
+    times = [[0, HOUR], [HOUR, 2 * HOUR, 3 * HOUR], [30 * DAY]]
+    log = make_log([[0, 1], [1, 2, 1], [3]], 4, [[START + t for t in one] for one in times])
+    return replace(log, has_clock=True)
 
 
-def drawn(generator: np.random.Generator) -> tuple[F32, Bools, I64]:
-    """Scores [C, Q, n], what is seen [Q, n], and how much that is [Q]."""
-    scores = generator.normal(size=(len(CHANNELS), len(SEEN), ITEMS)).astype(np.float32)
-    scores[1] *= generator.random(scores[1].shape) < generator.choice([0.05, 0.3, 0.9])
-    scores[1] = abs(scores[1])
-    scores[2] = scores[2][0]
-    # Users have seen what channels would give them, as a mix of all.
-    liking = scores.sum(axis=0)
-    seen = np.zeros((len(SEEN), ITEMS), np.bool_)
-    for i, count in enumerate(SEEN):
-        seen[i, np.argsort(-liking[i])[:count]] = True
-    return scores, seen, np.array(SEEN, np.int64)
+def test_statistics_count_what_happened_before() -> None:
+    log, clock = timed(), Clock(timed())
+    for now in (START, START + HOUR, START + 2 * HOUR + 1, START + 40 * DAY):
+        live = clock.at(now)
+        for column, (name, tau) in enumerate(WINDOWS):
+            engaged = np.zeros(4)
+            for row, time in zip(log.rows, log.times.astype(int), strict=True):
+                engaged[row] += np.exp(-(now - time) / tau) if time < now else 0.0
+            found = live.statistics[:, STATISTICS.index(f"engaged_{name}")]
+            np.testing.assert_allclose(found, np.log1p(engaged), atol=1e-6)
+            assert (live.statistics[:, 2 * column + 1] == 0).all()  # no impressions, no CTR
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_lists_are_those_of_serving(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    scores, seen, gone = drawn(generator)
-    quotas = generator.choice([0, 97, 211, 293, 389], len(CHANNELS), replace=False)
-    parameters = Parameters(dict(zip(CHANNELS, quotas.tolist(), strict=True)), (1.0,))
-    ours = candidates._merged(scores, seen, gone, parameters)
-    for i, mine in enumerate(ours):
-        theirs = served(scores[:, i], seen[i], quotas.astype(np.float32))
-        assert len(mine) == LIMIT
-        a, b = np.argsort(mine.rows), np.argsort(theirs.rows)
-        np.testing.assert_array_equal(mine.rows[a], theirs.rows[b])
-        np.testing.assert_array_equal(mine.channels[a], theirs.channels[b])
-        np.testing.assert_array_equal(mine.recall_scores[a], theirs.recall_scores[b])
+def test_a_log_without_a_clock_has_no_statistics() -> None:
+    live = Clock(make_log([[0, 1]], 2)).at(0)
+    assert live.statistics.size == 0
+    assert len(live.trending_rows) == 0
 
 
-def test_training_assumes_the_defaults_of_the_services() -> None:
-    assert GatewaySettings.model_fields["recall_limit"].default == LIMIT
-    assert RecallSettings.model_fields["seen_margin"].default == SEEN_MARGIN
+@pytest.fixture
+def log(release: Path, tmp_path: Path) -> Log:
+    dataset = tiny_dataset(tmp_path / "tiny")
+    return Log.of(dataset.tables(), has_clock=True)
+
+
+def asked(log: Log) -> Queries:
+    users = np.arange(log.user_count)
+    return queries(log, users, log.sizes - 3)
+
+
+def test_what_happens_later_changes_nothing(release: Path, log: Log) -> None:
+    """The log ends for everyone with the last query's answer: the lists stay as they are."""
+    wanted = asked(log)
+    lists = recall(release, log, wanted)
+    at = log.offsets[wanted.users] + wanted.ends
+    kept = log.times <= log.times[at].max()
+    ends = np.array([np.count_nonzero(kept[log.users == user]) for user in range(log.user_count)])
+    shorter = log.first(np.maximum(ends, wanted.ends + 1))
+    assert len(shorter.rows) < len(log.rows)
+    again = recall(release, shorter, wanted)
+    np.testing.assert_array_equal(lists.vectors, again.vectors)
+    for one, other in zip(lists.candidates, again.candidates, strict=True):
+        np.testing.assert_array_equal(one.rows, other.rows)
+        np.testing.assert_array_equal(one.statistics, other.statistics)
+
+
+def test_lists_are_in_the_order_of_the_queries(release: Path, log: Log) -> None:
+    wanted = asked(log)
+    back = slice(None, None, -1)
+    turned = Queries(
+        wanted.users[back], wanted.ends[back], wanted.targets[back], wanted.liked[back]
+    )
+    there, here = recall(release, log, wanted), recall(release, log, turned)
+    np.testing.assert_allclose(there.vectors, here.vectors[back], atol=1e-6)
+    for i, one in enumerate(there.candidates):
+        other = here.candidates[len(wanted) - 1 - i]
+        assert sorted(one.rows.tolist()) == sorted(other.rows.tolist())
+
+
+def test_what_a_user_had_is_not_among_the_candidates(release: Path, log: Log) -> None:
+    wanted = asked(log)
+    found = recall(release, log, wanted).candidates
+    for user, end, one in zip(wanted.users, wanted.ends, found, strict=True):
+        begin = log.offsets[user]
+        assert not np.isin(one.rows, log.rows[begin : begin + end]).any()
+        assert one.statistics.shape == (len(one), len(STATISTICS))
+
+
+def test_no_queries_have_no_lists(release: Path, log: Log) -> None:
+    none = queries(log, np.empty(0, np.int64), np.empty(0, np.int64))
+    assert recall(release, log, none).candidates == []

@@ -15,6 +15,7 @@ from models.schema.parameters import Parameters
 from models.schema.prerank import PrerankEncoder
 from models.schema.rank import RankEncoder, blend
 from models.schema.user_tower import Feed, UserTowerEncoder
+from models.training.channels import CHANNELS
 from services.domain.candidates import Candidates
 from services.domain.context import History, RequestContext, UserContext
 from services.domain.stages import PrerankQuery, RankQuery
@@ -32,17 +33,23 @@ def context(release: Path, rows: list[int]) -> UserContext:
 
 def candidates(count: int) -> Candidates:
     generator = np.random.default_rng(count)
-    channels = generator.integers(1, 8, count).astype(np.uint32)
-    hit = (channels[:, None] >> np.arange(3)) & 1
-    scores = (generator.random((count, 3)) * hit).astype(np.float32)
+    size = len(CHANNELS)
+    channels = generator.integers(1, 2**size, count).astype(np.uint32)
+    hit = (channels[:, None] >> np.arange(size)) & 1
+    scores = (generator.random((count, size)) * hit).astype(np.float32)
     return Candidates(generator.permutation(100)[:count].astype(np.int32), channels, scores)
+
+
+def vector(release: Path) -> np.ndarray:
+    return np.asarray(np.load(release / layout.VECTORS)[5])
 
 
 def queries(release: Path) -> list[RankQuery]:
     """A long history, none at all, a short one without candidates, a short one with few."""
     sizes = [(range(40), 30), ([], 12), ([3], 0), ([7, 2], 4)]
     return [
-        RankQuery("", context(release, list(rows)), NOW, candidates(n), 1.0) for rows, n in sizes
+        RankQuery("", context(release, list(rows)), NOW, candidates(n), 1.0, vector(release))
+        for rows, n in sizes
     ]
 
 
@@ -87,7 +94,9 @@ def test_prerank_scores_do_not_depend_on_the_batch(release: Path) -> None:
 def test_the_order_of_candidates_is_the_order_of_scores(release: Path) -> None:
     encoder = RankEncoder.open(release)
     query = queries(release)[0]
-    turned = RankQuery("", query.context, NOW, query.candidates.take(np.arange(29, -1, -1)), 1.0)
+    turned = RankQuery(
+        "", query.context, NOW, query.candidates.take(np.arange(29, -1, -1)), 1.0, query.user_vector
+    )
     forward = run(release, layout.RANK, encoder.feed([query]))
     np.testing.assert_allclose(
         forward[::-1], run(release, layout.RANK, encoder.feed([turned])), atol=1e-5
@@ -97,7 +106,7 @@ def test_the_order_of_candidates_is_the_order_of_scores(release: Path) -> None:
 def test_history_and_profile_matter_to_the_ranker(release: Path) -> None:
     encoder = RankEncoder.open(release)
     query = queries(release)[0]
-    other = RankQuery("", context(release, [60, 61]), NOW, query.candidates, 1.0)
+    other = RankQuery("", context(release, [60, 61]), NOW, query.candidates, 1.0, query.user_vector)
     scores = run(release, layout.RANK, encoder.feed([query, other]))
     assert not np.allclose(scores[:30], scores[30:], atol=1e-4)
 

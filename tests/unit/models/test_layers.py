@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
 from models.layers.fields import FieldEmbedding
+from models.layers.lists import NOWHERE, in_lists
 from models.layers.mlp import Standardise
 from models.layers.target_attention import TargetAttention
 from models.recall.two_tower import TowerShape, UserTower
@@ -84,9 +86,14 @@ def test_fields_have_rows_of_their_own() -> None:
     torch.testing.assert_close(embedding(torch.tensor([1, 2])), table[1] + table[4])
 
 
-def test_standardise_keeps_constant_columns_finite() -> None:
+def test_a_column_that_was_constant_in_training_says_nothing_later() -> None:
     layer = Standardise(2)
     layer.fit(torch.tensor([[1.0, 7.0], [3.0, 7.0]]))
     torch.testing.assert_close(
-        layer(torch.tensor([[3.0, 7.0], [99.0, 8.0]])), torch.tensor([[1.0, 0.0], [5.0, 1.0]])
+        layer(torch.tensor([[3.0, 7.0], [99.0, 8.0]])), torch.tensor([[1.0, 0.0], [5.0, 0.0]])
     )
+
+
+def test_lists_side_by_side() -> None:
+    grid = in_lists(torch.tensor([1.0, 2.0, 3.0]), np.array([1, 0, 2]))
+    assert grid.tolist() == [[1.0, NOWHERE], [NOWHERE, NOWHERE], [2.0, 3.0]]

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 
+from models.schema.inline import rows_of
 from models.schema.rank import slots
-from models.schema.recall_features import owners, recall_features, rows_of
+from models.schema.recall_features import feature_count, owners, recall_features
 from services.domain.candidates import Candidates
 
 ONE = Candidates(
@@ -14,7 +17,7 @@ NONE = Candidates.empty(2)
 
 def test_score_share_of_the_best_and_reciprocal_rank_by_channel() -> None:
     np.testing.assert_allclose(
-        recall_features([ONE], 2),
+        recall_features([ONE], 2)[:, :6],
         [
             [0.2, 0.5, 0.5, 0, 0, 0],
             [0.4, 1.0, 1.0, 3.0, 1.0, 1.0],
@@ -28,15 +31,25 @@ def test_a_recalled_item_with_score_zero_is_not_one_that_was_not_recalled() -> N
     one = Candidates(
         np.array([1, 2], np.int32), np.array([1, 0], np.uint32), np.zeros((2, 1), np.float32)
     )
-    assert recall_features([one], 1).tolist() == [[0, 0, 1], [0, 0, 0]]
+    assert recall_features([one], 1)[:, :3].tolist() == [[0, 0, 1], [0, 0, 0]]
+
+
+def test_statistics_come_last_and_zeros_stand_for_none() -> None:
+    statistics = np.arange(18, dtype=np.float32).reshape(3, 6)
+    with_them = replace(ONE, statistics=statistics)
+    np.testing.assert_array_equal(recall_features([with_them], 2)[:, 6:], statistics)
+    np.testing.assert_array_equal(recall_features([ONE], 2)[:, 6:], np.zeros((3, 6)))
+    np.testing.assert_array_equal(
+        recall_features([with_them], 2)[:, :6], recall_features([ONE], 2)[:, :6]
+    )
 
 
 def test_queries_do_not_touch_each_other() -> None:
     twice = recall_features([ONE, NONE, ONE.take(np.array([2, 0]))], 2)
     np.testing.assert_array_equal(twice[:3], recall_features([ONE], 2))
     np.testing.assert_array_equal(twice[3:], recall_features([ONE.take(np.array([2, 0]))], 2))
-    assert recall_features([NONE], 2).shape == (0, 6)
-    assert recall_features([], 2).shape == (0, 6)
+    assert recall_features([NONE], 2).shape == (0, feature_count(2))
+    assert recall_features([], 2).shape == (0, feature_count(2))
 
 
 def test_owners_and_rows() -> None:

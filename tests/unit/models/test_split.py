@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.training.split import MIN_ITEMS, last_out, queries, slice_queries
+from models.training.split import MIN_ITEMS, last_out, queries, slice_length, slice_queries
 from tests.unit.models.logs import make_log
 
 LOG = make_log([list(range(12)), [3, 4, 5], list(range(5))], 20)
@@ -75,3 +75,11 @@ def test_no_answer_is_an_item_the_user_had(sequences: list[list[int]]) -> None:
     for user in enough:
         last = sequences[user][: split.test[user] + 1]
         assert set(last) == set(sequences[user])
+
+
+def test_the_later_slice_of_a_long_log_is_short() -> None:
+    log = make_log([list(range(20)), list(range(20)), [0, 1, 2]], 20)
+    assert slice_length(log, 0.5, 20, rows=1000) == 20
+    assert slice_length(log, 0.5, 8, rows=1000) == 8
+    assert slice_length(log, 0.5, 20, rows=9) == 4  # 4 + 4 + 1
+    assert slice_length(log, 0.5, 20, rows=1) == 1

@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from models.schema.manifest import Manifest
+from models.schema.parameters import Parameters
 from recstack.cli import app
 from recstack.cli.failure import Failure
 from tests.releases import tiny_dataset
@@ -26,7 +27,13 @@ def test_a_release_is_made_and_its_metrics_printed(tmp_path: Path) -> None:
     current = (releases / "current").read_text().strip()
     assert current in result.output
     assert "prerank" in result.output
-    assert Manifest.read(releases / current).data_name == "tiny"
+    assert "lost without it" in result.output
+    manifest = Manifest.read(releases / current)
+    assert manifest.data_name == "tiny"
+    quotas = Parameters.read(releases / current).quotas
+    found = {name for name, one in manifest.recall.items() if one.get("quota")}
+    assert found == set(quotas) == set(manifest.channels)
+    assert manifest.recall["merged"]["alone"] == 1.0  # 120 items
 
 
 def test_no_data_set(tmp_path: Path) -> None:

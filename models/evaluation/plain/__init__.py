@@ -1,0 +1,1 @@
+"""Plain models on plain interactions: published splits run as they are."""

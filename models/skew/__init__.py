@@ -1,0 +1,1 @@
+"""Whether serving and training see the same: the served log, computed again."""

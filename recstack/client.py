@@ -8,6 +8,7 @@ import grpc
 from recsys.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 
 from recstack import wire
+from recstack.catalog_client import AsyncCatalogCalls, CatalogCalls
 from recstack.results import Event, Explanation, Recommendations, Recorded, SimilarItems
 from services.chassis.channel import OPTIONS
 
@@ -26,7 +27,7 @@ class InvalidRequestError(ClientError):
 
 
 class NotFoundError(ClientError):
-    """The release does not have the item."""
+    """There is no such item or user."""
 
 
 class UnavailableError(ClientError):
@@ -50,7 +51,7 @@ _ERRORS: dict[grpc.StatusCode, type[ClientError]] = {
 }
 
 
-class Client:
+class Client(CatalogCalls):
     """Blocking client; a context manager, safe to share between threads.
 
     Every call is tried once more when the gateway could not be reached; events carry an id of
@@ -65,9 +66,11 @@ class Client:
         self._timeout = timeout
         self._channel = grpc.insecure_channel(address, options=OPTIONS)
         self._stub = gateway_pb2_grpc.RecommendationServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._catalog = gateway_pb2_grpc.CatalogServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     def recommend(self, user_id: str = "", k: int = 20, **options: Any) -> Recommendations:
-        """A personal list. Options: session_id, placement, context, categories, exclude.
+        """A personal list. Options: session_id, placement, context, categories, tags,
+        exclude, page_token.
 
         Raises:
             ClientError: one of its subclasses.
@@ -117,13 +120,14 @@ class Client:
             _raise(first if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED else error)
 
 
-class AsyncClient:
+class AsyncClient(AsyncCatalogCalls):
     """The same for asyncio; an asynchronous context manager."""
 
     def __init__(self, address: str = DEFAULT_ADDRESS, timeout: float = DEFAULT_TIMEOUT) -> None:
         self._timeout = timeout
         self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
         self._stub = gateway_pb2_grpc.RecommendationServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._catalog = gateway_pb2_grpc.CatalogServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     async def recommend(self, user_id: str = "", k: int = 20, **options: Any) -> Recommendations:
         """As Client.recommend."""

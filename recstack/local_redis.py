@@ -25,8 +25,10 @@ class LocalRedis:
     child: Child | None = None
 
 
-def local_redis(workspace: Workspace, url: str = "") -> LocalRedis:
+def local_redis(workspace: Workspace, url: str = "", appendfsync: str = "everysec") -> LocalRedis:
     """The Redis at `url`; with none, a server in the workspace, one left over there included.
+
+    `appendfsync`: when a server that is started waits for the disk, everysec or always.
 
     Raises:
         StartupError: no server program on this machine, the port is taken by another one, or the
@@ -46,7 +48,7 @@ def local_redis(workspace: Workspace, url: str = "") -> LocalRedis:
         return LocalRedis(url)
     child = Child(
         name="redis",
-        command=command(folder, port),
+        command=command(folder, port, appendfsync),
         log=workspace.logs / "redis.log",
         probe=lambda: _answers(url),
         orphan_signal=signal.SIGTERM,  # it syncs its file, then ends

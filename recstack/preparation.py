@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.schema.manifest import Manifest, ReleaseError
@@ -33,11 +33,17 @@ def prepare(releases: str, release: str, data: Path | None, say: Say) -> Prepare
 
     With `release`, that one. With `data`, the current release if it was trained on it, else the
     newest that was, else a new one. With neither, the current release, else a new one trained on
-    MovieLens-100K.
+    MovieLens-100K. Data made from a served log has pseudonyms for users: those of the data it goes
+    on from are loaded.
 
     Raises:
         StartupError: says what is wrong and what to do.
     """
+    prepared = _prepared(releases, release, data, say)
+    return replace(prepared, data=_with_users(prepared.data, say))
+
+
+def _prepared(releases: str, release: str, data: Path | None, say: Say) -> Prepared:
     try:
         store = ReleaseStore(releases)
         if release:
@@ -65,6 +71,19 @@ def _verified(store: ReleaseStore, release: str) -> Manifest:
 def _current(store: ReleaseStore) -> str:
     """The id of the current release, empty when there is no release at all."""
     return store.current() if store.ids() else ""
+
+
+def _with_users(data: Path | None, say: Say) -> Path | None:
+    """The data whose user ids are those that clients use."""
+    from models.data.dataset import Dataset
+
+    base = Dataset.open(data).description.base if data else ""
+    if data is None or not base:
+        return data
+    if (folder := data.parent / base).is_dir():
+        return folder
+    say(f"no users are loaded: {data} has pseudonyms, and {folder}, which it goes on from, is gone")
+    return None
 
 
 def _data_of(release: Manifest, say: Say) -> Path | None:

@@ -15,6 +15,9 @@ GATEWAY_PORT = 50050
 HTTP_PORT = 8080
 REDIS_PORT = 6399
 
+EVENTS = "events"
+EVENTS_PORT = 50049  # below the gateway: above it are the metrics ports of its workers
+
 # name → gRPC port
 STAGES = {
     "feature_store": 50051,
@@ -23,6 +26,9 @@ STAGES = {
     "rank": 50054,
     "rerank": 50055,
 }
+
+_ON_REDIS = (GATEWAY, "feature_store", "recall", EVENTS)
+_LOGGING = (GATEWAY, "feature_store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,8 @@ class Plan:
         releases: where the releases are.
         workers: 0: a process a stage; n: n processes that each hold all stages.
         release: what every stage serves.
-        redis_url: the feature store's Redis.
+        redis_url: the Redis of the feature store, the log, the item table and the statistics.
+        pseudonym_key, page_key: key files of the pseudonyms in logs and of page tokens.
         rules: the operator's rules file, for rerank and for the gateway when rerank is down.
     """
 
@@ -45,6 +52,8 @@ class Plan:
     workers: int = 0
     release: str = ""
     redis_url: str = ""
+    pseudonym_key: str = ""
+    page_key: str = ""
     rules: str = ""
 
     def port(self, base: int) -> int:
@@ -58,7 +67,8 @@ class Plan:
         grpc = [GATEWAY_PORT] if self.workers else [GATEWAY_PORT, *STAGES.values()]
         own = [GATEWAY_PORT + METRICS + i for i in range(max(self.workers, 1))]
         metrics = own if self.workers else [port + METRICS for port in grpc]
-        return [self.port(base) for base in (*grpc, *metrics, HTTP_PORT)]
+        events = (EVENTS_PORT, EVENTS_PORT + METRICS)
+        return [self.port(base) for base in (*grpc, *metrics, *events, HTTP_PORT)]
 
     def stats_urls(self) -> list[str]:
         """Where each gateway process shows its own /stats."""
@@ -70,18 +80,16 @@ class Plan:
     def phases(self) -> list[list[Child]]:
         """The services in the order of their start; the end is the other way round."""
         if self.workers:
-            return [[self._worker(number) for number in range(self.workers)]]
-        return [[self._stage(name) for name in STAGES], [self._gateway()]]
+            workers = [self._worker(number) for number in range(self.workers)]
+            return [[self._service(EVENTS, EVENTS_PORT)], workers]
+        stages = [self._service(name, port) for name, port in STAGES.items()]
+        return [[*stages, self._service(EVENTS, EVENTS_PORT)], [self._gateway()]]
 
-    def _stage(self, name: str) -> Child:
-        environment = {**self._settings(name), "PORT": str(self.port(STAGES[name]))}
-        environment["METRICS_PORT"] = str(self.port(STAGES[name] + METRICS))
-        return self._child(
-            name,
-            f"services.{name}",
-            _prefixed(name, environment),
-            grpc_probe(self.address(STAGES[name])),
-        )
+    def _service(self, name: str, port: int) -> Child:
+        environment = {**self._settings(name), "PORT": str(self.port(port))}
+        environment["METRICS_PORT"] = str(self.port(port + METRICS))
+        prefixed = _prefixed(name, environment)
+        return self._child(name, f"services.{name}", prefixed, grpc_probe(self.address(port)))
 
     def _gateway(self) -> Child:
         environment = self._serving(self.port(GATEWAY_PORT + METRICS))
@@ -114,8 +122,14 @@ class Plan:
     def _settings(self, name: str) -> dict[str, str]:
         """What a service is told wherever it runs."""
         settings = {"HOST": self.host, "RELEASES": self.releases, "RELEASE": self.release}
-        if name == "feature_store":
+        if name in _ON_REDIS:
             settings["REDIS_URL"] = self.redis_url
+        if name in _LOGGING and self.pseudonym_key:
+            settings["PSEUDONYM_KEY_FILE"] = self.pseudonym_key
+        if name == GATEWAY and self.page_key:
+            settings["PAGE_KEY_FILE"] = self.page_key
+        if name == EVENTS:
+            settings["LOG"] = str(self.workspace.logs.resolve())
         if self.rules and name in (GATEWAY, "rerank"):
             settings["RULES_FILE"] = self.rules
         return settings

@@ -63,12 +63,12 @@ def url(port: int) -> str:
     return f"redis://{HOST}:{port}/0"
 
 
-def command(folder: Path, port: int) -> tuple[str, ...]:
+def command(folder: Path, port: int, appendfsync: str = "everysec") -> tuple[str, ...]:
     """Writes the configuration; the command that runs the server, which logs to its output.
 
     Data and configuration are in `folder`, which only its owner may enter. Every write is in the
-    append-only file, synced each second: a crash of the machine can lose the last second, a crash
-    of the process nothing.
+    append-only file. With `appendfsync` everysec a crash of the machine can lose the last two
+    seconds, with always nothing; a crash of the process loses nothing either way.
 
     Raises:
         StartupError: no server program on this machine, or the folder cannot be written to.
@@ -77,20 +77,20 @@ def command(folder: Path, port: int) -> tuple[str, ...]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
-        (folder / "redis.conf").write_text(_config(folder, port), "utf-8")
+        (folder / "redis.conf").write_text(_config(folder, port, appendfsync), "utf-8")
     except OSError as error:
         raise StartupError(f"Redis cannot write to {folder}: {error.strerror}") from None
     return str(binary), str(folder / "redis.conf")
 
 
-def _config(folder: Path, port: int) -> str:
+def _config(folder: Path, port: int, appendfsync: str) -> str:
     lines = (
         f"bind {HOST}",
         f"port {port}",
         f"dir {_quoted(str(folder.resolve()))}",
         "daemonize no",
         "appendonly yes",
-        "appendfsync everysec",
+        f"appendfsync {appendfsync}",
         'save ""',
     )
     return "\n".join(lines) + "\n"

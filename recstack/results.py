@@ -19,6 +19,7 @@ class Item:
         channels: names of the recall channels that found it.
         task_scores: probability by task, such as "like"; empty when rank was skipped.
         categories: of the catalog.
+        repeated: the user was shown it before: there was nothing new left to show.
     """
 
     item_id: str
@@ -27,6 +28,7 @@ class Item:
     channels: tuple[str, ...]
     task_scores: Mapping[str, float]
     categories: tuple[str, ...]
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Recommendations:
         release: which release answered.
         degraded: what was skipped on the way; empty: a full answer.
         cold_start: nothing is known of the user.
+        next_page_token: for the next page of this list; empty: this is the last.
     """
 
     items: tuple[Item, ...]
@@ -54,6 +57,7 @@ class Recommendations:
     release: str
     degraded: tuple[Degradation, ...]
     cold_start: bool
+    next_page_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)

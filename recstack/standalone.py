@@ -24,9 +24,10 @@ from services.prerank.pipeline import open_prerank
 from services.prerank.settings import PrerankSettings
 from services.rank.pipeline import open_rank
 from services.rank.settings import RankSettings
+from services.recall.live_state import followed
 from services.recall.pipeline import open_recall
 from services.recall.settings import RecallSettings
-from services.recall.similar import SimilarSlots
+from services.recall.slots import LiveSlots, SimilarSlots
 from services.rerank.pipeline import open_rerank
 from services.rerank.settings import RerankSettings
 
@@ -54,15 +55,18 @@ async def in_process(_gateway: GatewaySettings, stack: AsyncExitStack) -> Stages
     prerank = await load_slots(settings.prerank, open_prerank)
     rank = await load_slots(settings.rank, open_rank)
     rerank = await load_slots(settings.rerank, partial(open_rerank, settings=settings.rerank))
+    live = await stack.enter_async_context(followed(recall, settings.recall))
     return Stages(
         contexts=store.contexts,
-        recall=ReleaseStage(recall),
-        similar=ReleaseStage(SimilarSlots(recall)),
+        recall=ReleaseStage(LiveSlots(recall, live)),
+        similar=ReleaseStage(SimilarSlots(recall, live)),
         prerank=ReleaseStage(prerank),
         rank=ReleaseStage(rank),
         rerank=ReleaseStage(rerank),
         marks=store.marks,
         events=store.events,
+        profiles=store.profiles,
+        erasures=store.erasures,
     )
 
 

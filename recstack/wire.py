@@ -17,7 +17,9 @@ def recommend_request(
     placement: str = "",
     context: Mapping[str, str] | None = None,
     categories: Sequence[str] = (),
+    tags: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    page_token: str = "",
 ) -> gateway_pb2.RecommendRequest:
     return gateway_pb2.RecommendRequest(
         user_id=user_id,
@@ -25,8 +27,9 @@ def recommend_request(
         k=k,
         placement=placement,
         context=dict(context or {}),
-        filter=gateway_pb2.Filter(categories=categories),
+        filter=gateway_pb2.Filter(categories=categories, tags=tags),
         exclude_item_ids=exclude,
+        page_token=page_token,
     )
 
 
@@ -60,6 +63,7 @@ def recommendations(message: gateway_pb2.RecommendResponse) -> results.Recommend
         release=message.release,
         degraded=tuple(results.Degradation(d.stage, _reason(d.reason)) for d in message.degraded),
         cold_start=message.cold_start,
+        next_page_token=message.next_page_token,
     )
 
 
@@ -91,6 +95,7 @@ def _items(messages: Iterable[Any]) -> tuple[results.Item, ...]:
             tuple(m.channels),
             dict(m.task_scores),
             tuple(m.categories),
+            m.repeated,
         )
         for m in messages
     )

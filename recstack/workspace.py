@@ -33,6 +33,11 @@ class Workspace:
         return self.root / "redis" / self._own
 
     @property
+    def secrets(self) -> Path:
+        """Of all stacks of this folder: a log is read with the key it was written with."""
+        return self.root / "secrets"
+
+    @property
     def _own(self) -> str:
         return f"offset-{self.port_offset}" if self.port_offset else ""
 

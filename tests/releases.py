@@ -8,13 +8,25 @@ from pathlib import Path
 import pytest
 
 from models.data.dataset import Dataset
+from models.training.channels import LIVE
 from models.training.pipeline import train_release
 from models.training.settings import Settings
 from models.training.synthetic import make_dataset
 
 USERS, ITEMS, SEED = 60, 120, 7
 
-TINY = Settings(seed=SEED, threads=1, d=16, rank_e=8, quotas=(40, 40, 20), prerank_limit=60)
+QUOTAS = {
+    "two_tower": 40,
+    "item_cf": 40,
+    "swing": 20,
+    "user_cf": 20,
+    "ease": 20,
+    "content": 20,
+    "category": 20,
+    **LIVE,
+    "popular": 20,
+}
+TINY = Settings(seed=SEED, threads=1, d=16, rank_e=8, quotas=QUOTAS, text_size=16, prerank_limit=60)
 TINY = replace(TINY, tower=replace(TINY.tower, epochs=6), rank=replace(TINY.rank, epochs=2))
 
 

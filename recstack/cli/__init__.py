@@ -6,11 +6,13 @@ import typer
 
 from models.data import DataError
 from models.schema.manifest import ReleaseError
-from recstack.cli import data, failure
+from recstack.cli import data, failure, item, user
 from recstack.cli.call import call
+from recstack.cli.evaluate import evaluate
 from recstack.cli.event import event
 from recstack.cli.explain import explain
 from recstack.cli.recommend import recommend, similar
+from recstack.cli.skew import skew
 from recstack.cli.top import top
 from recstack.cli.train import train
 from recstack.cli.up import up
@@ -23,9 +25,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (up, train, recommend, explain, similar, event, top, call):
+for command in (up, train, evaluate, skew, recommend, explain, similar, event, top, call):
     app.command()(command)
 app.add_typer(data.app, name="data")
+app.add_typer(item.app, name="item")
+app.add_typer(user.app, name="user")
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from models.data import DataError
 from recstack.cli import failure
+from recstack.served_log import KEY, LOG, LogPlace, current_release, data_of, made_from_log
 from services.domain.events import EventType
 
 if TYPE_CHECKING:  # polars takes its time, and other commands do not need it
@@ -24,6 +25,18 @@ SHOWN_REJECTED = 10
 app = typer.Typer(help="Get a public data set, or import your own logs.", no_args_is_help=True)
 _console = Console(stderr=True, highlight=False, soft_wrap=True)
 
+LogFolder = Annotated[
+    Path, typer.Option("--log", envvar="RECSTACK_LOG", help="The log that a stack wrote.")
+]
+KeyFile = Annotated[Path, typer.Option("--key", help="Key file of the log's pseudonyms.")]
+RedisUrl = Annotated[
+    str,
+    typer.Option(
+        "--redis",
+        envvar="RECSTACK_REDIS_URL",
+        help="Redis of the stack; by default that of one on this machine, if it runs.",
+    ),
+]
 To = Annotated[Path, typer.Option("--to", help="The folder of data sets.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a data set that is there.")]
 
@@ -92,7 +105,10 @@ def import_(
     item_id: Annotated[str, typer.Option(help="Its id column; by default as --item.")] = "",
     title: Annotated[str, typer.Option(help="Its column of titles.")] = "",
     categories: Annotated[str, typer.Option(help="Its column of categories.")] = "",
-    category_separator: Annotated[str, typer.Option(help="Between an item's categories.")] = "|",
+    category_separator: Annotated[
+        str, typer.Option(help="Between an item's categories, and between its tags.")
+    ] = "|",
+    tags: Annotated[str, typer.Option(help="Its column of tags.")] = "",
     movielens_1m: Annotated[
         Path | None,
         typer.Option(
@@ -124,19 +140,48 @@ def import_(
                 raise DataError("give --interactions, --user, --item and --name; see --help")
             if user_id and not users:
                 raise DataError("--user-id is of the table that --users gives")
-            if (item_id or title or categories) and not items:
-                raise DataError("--item-id, --title and --categories are of what --items gives")
+            if (item_id or title or categories or tags) and not items:
+                raise DataError(
+                    "--item-id, --title, --categories and --tags are of what --items gives"
+                )
             columns = LogColumns(
                 user, item, event, rating, time, order, _event_map(event_map), like_at
             )
             tables = (
                 UserTable(users, user_id or user) if users else None,
-                ItemTable(items, item_id or item, title, categories, category_separator)
+                ItemTable(items, item_id or item, title, categories, category_separator, tags)
                 if items
                 else None,
             )
             done = import_logs(interactions, columns, Target(to, name, force), tables, watch)
     _report(done)
+
+
+@app.command("from-log")
+def from_log(
+    log: LogFolder = LOG,
+    base: Annotated[
+        Path | None,
+        typer.Option(help="The data set it goes on from; by default that of the current release."),
+    ] = None,
+    releases: Annotated[Path, typer.Option(help="Folder of releases.")] = Path("var/releases"),
+    key: KeyFile = KEY,
+    redis: RedisUrl = "",
+    name: Annotated[str, typer.Option(help="The name of the new data set.")] = "log",
+    to: To = Path("var/data"),
+    force: Force = False,
+) -> None:
+    """Make a data set of another one and of what a stack logged while it served.
+
+    Users are pseudonyms in it. Items that were put meanwhile are read from the stack's Redis.
+    """
+    with _failures():
+        from models.data.dataset import Dataset
+        from models.data.importer import Target
+
+        dataset = Dataset.open(base) if base else data_of(current_release(str(releases)), to)
+        target = Target(to, name, force)
+        _report(made_from_log(LogPlace(log, key, redis), dataset, target))
 
 
 def _event_map(text: str) -> dict[str, EventType]:

@@ -6,6 +6,7 @@ import typer
 
 from recstack.cli.failure import Failure
 from recstack.cli.output import Address, AsJson, gateway, print_json
+from recstack.cli.recommend import visitor
 from recstack.client import DEFAULT_ADDRESS
 from recstack.results import Event
 
@@ -13,8 +14,9 @@ TYPES = "impression, click, like, purchase, dismiss or dwell"
 
 
 def event(
-    user: Annotated[str, typer.Option(help="User id.")],
     item: Annotated[str, typer.Option(help="Item id.")],
+    user: Annotated[str, typer.Option(help="User id; or give --session.")] = "",
+    session: Annotated[str, typer.Option(help="Session id of an anonymous visitor.")] = "",
     kind: Annotated[str, typer.Option("--type", help=TYPES.capitalize() + ".")] = "click",
     value: Annotated[float, typer.Option(help="Seconds of a dwell, stars of a like.")] = 0.0,
     request_id: Annotated[str, typer.Option(help="Request id of the list it was in.")] = "",
@@ -22,7 +24,15 @@ def event(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Record what a user did; the user's next request has it in the history."""
-    done = Event(user, item, kind, value=value, request_id=request_id)  # type: ignore[arg-type]
+    who = visitor(user, session)
+    done = Event(
+        user,
+        item,
+        kind,  # type: ignore[arg-type]
+        value=value,
+        request_id=request_id,
+        session_id=session,
+    )
     with gateway(address) as client:
         answer = client.record_events([done])
     for error in answer.errors:
@@ -30,4 +40,4 @@ def event(
     if as_json:
         print_json(answer)
     else:
-        typer.echo(f"stored: user {user}, {kind}, item {item}")
+        typer.echo(f"stored: {who}, {kind}, item {item}")

@@ -15,20 +15,26 @@ from recstack.cli.output import (
     print_table,
     warn_degraded,
 )
+from recstack.cli.recommend import visitor
 from recstack.client import DEFAULT_ADDRESS
 from recstack.results import ItemTrace, StageTrace
 
 
 def explain(
-    user: Annotated[str, typer.Option(help="User id.")],
+    user: Annotated[str, typer.Option(help="User id; or give --session.")] = "",
+    session: Annotated[str, typer.Option(help="Session id of an anonymous visitor.")] = "",
     item: Annotated[str, typer.Option(help="Item id to look for; none: the list alone.")] = "",
     k: Length = 20,
+    category: Annotated[list[str] | None, typer.Option(help="Only items of one of these.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only items with all of these.")] = None,
     as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Why a user's list is what it is, and where an item was lost. Marks nothing as shown."""
+    who = visitor(user, session)
+    filters = {"categories": category or (), "tags": tag or ()}
     with gateway(address) as client:
-        answer = client.explain(user, k, item_id=item)
+        answer = client.explain(user, k, item_id=item, session_id=session, **filters)
     if as_json:
         print_json(answer)
         return
@@ -36,7 +42,7 @@ def explain(
     print_stages(answer.stages)
     typer.echo()
     if answer.item is None:
-        print_items(answer.response.items, f"user {user} · release {answer.response.release}")
+        print_items(answer.response.items, f"{who} · release {answer.response.release}")
     else:
         print_item(answer.item)
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from recstack.cli.failure import Failure
-from recstack.client import DEFAULT_ADDRESS, Client, ClientError, UnavailableError
+from recstack.client import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, Client, ClientError, UnavailableError
 from recstack.results import Degradation, Item
 
 if TYPE_CHECKING:
@@ -20,15 +20,18 @@ if TYPE_CHECKING:
 Address = Annotated[
     str, typer.Option(envvar="RECSTACK_ADDRESS", help="gRPC address of the gateway.")
 ]
+MANY_SECONDS = 5.0
+"""Timeout of a call with up to a thousand items or users."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Length = Annotated[int, typer.Option(help="Length of the list, 1 to 100.")]
 
 
 @contextmanager
-def gateway(address: str = DEFAULT_ADDRESS) -> Iterator[Client]:
-    """A client whose failures are told to people."""
+def gateway(address: str = DEFAULT_ADDRESS, timeout: float = DEFAULT_TIMEOUT) -> Iterator[Client]:
+    """A client whose failures are told to people; `timeout` of a call in seconds."""
     try:
-        with Client(address) as client:
+        with Client(address, timeout) as client:
             yield client
     except UnavailableError as error:
         hint = "start the stack with `recstack up`, or give its --address"
@@ -54,7 +57,7 @@ def print_items(items: Sequence[Item], title: str) -> None:
             item.title,
             f"{item.score:.4f}",
             *probabilities,
-            ", ".join(item.channels),
+            ", ".join((*item.channels, *(["shown before"] if item.repeated else []))),
         )
     print_table(table)
 

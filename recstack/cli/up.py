@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,16 @@ import typer
 
 from recstack.cli.failure import Failure
 
+
+class Fsync(StrEnum):
+    """When Redis waits until the disk has what it wrote."""
+
+    EVERYSEC = "everysec"
+    ALWAYS = "always"
+
+
 DATA_HELP = "Data set whose users are loaded; MovieLens-100K is fetched when there is none."
+FSYNC_HELP = "When the stack's own Redis waits for the disk: each second, or at each write."
 WORKERS_HELP = "Processes of the standalone placement, each with every stage."
 
 
@@ -31,7 +41,10 @@ def up(
     rules: Annotated[
         Path | None, typer.Option(help="YAML file of rules for final lists.", exists=True)
     ] = None,
-    var: Annotated[Path, typer.Option(help="Folder for Redis, logs and locks.")] = Path("var"),
+    appendfsync: Annotated[Fsync, typer.Option(help=FSYNC_HELP)] = Fsync.EVERYSEC,
+    var: Annotated[Path, typer.Option(help="Folder for Redis, logs, keys and locks.")] = Path(
+        "var"
+    ),
 ) -> None:
     """Start everything on this machine; Ctrl-C ends it.
 
@@ -43,6 +56,7 @@ def up(
     from recstack.local_redis import URL_VARIABLE, local_redis
     from recstack.preparation import prepare
     from recstack.processes import Plan
+    from recstack.secrets import key_file
     from recstack.stack import check_ports, serve
     from recstack.workspace import Workspace
 
@@ -52,12 +66,14 @@ def up(
     with workspace.locked():
         plan = Plan(workspace, host, releases, workers if standalone else 0)
         check_ports(plan)
-        redis = local_redis(workspace, os.environ.get(URL_VARIABLE, ""))
+        redis = local_redis(workspace, os.environ.get(URL_VARIABLE, ""), appendfsync.value)
         prepared = prepare(releases, release, data, say)
         plan = replace(
             plan,
             release=prepared.release.id,
             redis_url=redis.url,
+            pseudonym_key=str(key_file(workspace.secrets / "pseudonym.key")),
+            page_key=str(key_file(workspace.secrets / "page.key")),
             rules=str(rules.resolve()) if rules else "",
         )
         asyncio.run(serve(plan, redis, prepared.data, say))

@@ -10,6 +10,7 @@ from models.schema.manifest import ReleaseError
 from models.schema.parameters import Rerank
 
 MAX_POSITION = 500  # longest list that can be asked for
+MAX_FLOOR = 10
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Position = Annotated[int, Field(ge=1, le=MAX_POSITION)]
@@ -50,6 +51,8 @@ class Rules(_Strict):
         trade_off: 1 orders by score alone, 0 by diversity alone.
         window: any `window` consecutive items hold at most `max_per_category` of one category.
         max_per_category: see window; 0 turns that rule off.
+        fresh_floor: a list of 10 or more has at least so many items newer than the release, if
+            there are candidates that are; 0 turns that rule off.
         boosts: applied to the scores before diversity.
         pins: item id → position in the list, from 1.
         blocks: ids of items that are never shown.
@@ -59,6 +62,7 @@ class Rules(_Strict):
     trade_off: Annotated[float, Field(ge=0, le=1)] = 1.0
     window: Annotated[int, Field(ge=1, le=MAX_POSITION)] = 1
     max_per_category: Annotated[int, Field(ge=0)] = 0
+    fresh_floor: Annotated[int, Field(ge=0, le=MAX_FLOOR)] = 0
     boosts: tuple[BoostRule, ...] = ()
     pins: dict[str, Position] = Field(default_factory=dict)
     blocks: tuple[str, ...] = ()
@@ -101,6 +105,7 @@ def effective_rules(release: Rerank, file: Path | None) -> Rules:
         "trade_off": release.trade_off,
         "window": release.window,
         "max_per_category": release.max_per_category,
+        "fresh_floor": release.fresh_floor,
         "boosts": [{"category": c, "multiply": m} for c, m in release.boosts.items()],
         "pins": dict(release.pins),
         "blocks": release.blocks,

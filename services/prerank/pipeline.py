@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from models.schema import layout
+from models.schema.features import FeatureSchema
 from models.schema.prerank import PrerankEncoder
 from services.domain.outcome import Outcome
 from services.domain.stages import PrerankQuery, Scores
-from services.inference.fit import check_fit, check_vector
+from services.inference.fit import check_fit, check_inline, check_vector
 from services.inference.golden import open_checked
 from services.inference.scoring import score_fitting
 from services.inference.session import OnnxModel
@@ -20,10 +21,15 @@ from services.prerank import metrics
 
 @dataclass(frozen=True, slots=True)
 class PrerankModel:
-    """The release's light scorer: one run of the graph a batch."""
+    """The release's light scorer: one run of the graph a batch.
+
+    Attributes:
+        content_size: number of content features of an inline item.
+    """
 
     encoder: PrerankEncoder
     graph: OnnxModel
+    content_size: int
 
     async def run(self, queries: Sequence[PrerankQuery]) -> Sequence[Outcome[Scores]]:
         """A score for each candidate; INVALID for a query that does not fit the release."""
@@ -35,6 +41,7 @@ class PrerankModel:
         item_count, dimension = self.encoder.vectors.shape
         check_fit(query.candidates, item_count, self.encoder.channel_count)
         check_vector(query.user_vector, dimension)
+        check_inline(query.candidates.inline, dimension, self.content_size)
 
     def _score(self, queries: Sequence[PrerankQuery]) -> Scores:
         start = time.perf_counter()
@@ -46,5 +53,7 @@ class PrerankModel:
 def open_prerank(folder: Path) -> PrerankModel:
     """Prerank from the release in `folder`; ReleaseError when it cannot serve."""
     return PrerankModel(
-        PrerankEncoder.open(folder), open_checked(folder, layout.PRERANK, layout.GOLDEN_PRERANK)
+        PrerankEncoder.open(folder),
+        open_checked(folder, layout.PRERANK, layout.GOLDEN_PRERANK),
+        FeatureSchema.read(folder).content_size,
     )

@@ -9,9 +9,11 @@ from models.schema import layout
 from models.schema.manifest import Manifest, ReleaseError
 from models.schema.parameters import Parameters
 from models.schema.rank import RankEncoder, blend
+from services.domain.arrays import F32
+from services.domain.inline import NO_INLINE
 from services.domain.outcome import Outcome
 from services.domain.stages import RankQuery, Scores
-from services.inference.fit import check_fit
+from services.inference.fit import check_fit, check_inline, check_vector
 from services.inference.golden import open_checked
 from services.inference.scoring import score_fitting
 from services.inference.session import OnnxModel
@@ -20,10 +22,14 @@ from services.rank import metrics
 
 @dataclass(frozen=True, slots=True)
 class RankModel:
-    """The release's ranker: one run of the graph a batch, then the tasks blended into a score."""
+    """The release's ranker: one run of the graph a batch, then the tasks blended into a score.
+
+    Items that the release does not have are read through `tower`, from their content alone.
+    """
 
     encoder: RankEncoder
     graph: OnnxModel
+    tower: OnnxModel
     parameters: Parameters
 
     async def run(self, queries: Sequence[RankQuery]) -> Sequence[Outcome[Scores]]:
@@ -33,13 +39,24 @@ class RankModel:
         return outcomes
 
     def _check(self, query: RankQuery) -> None:
-        check_fit(query.candidates, len(self.encoder.items), self.encoder.channel_count)
+        item_count, dimension = self.encoder.vectors.shape
+        check_fit(query.candidates, item_count, self.encoder.channel_count)
+        check_vector(query.user_vector, dimension)
+        content_size = self.encoder.users.schema.content_size
+        check_inline(query.candidates.inline, dimension, content_size)
 
     def _score(self, queries: Sequence[RankQuery]) -> Scores:
         start = time.perf_counter()
-        tasks = self.graph.run(self.encoder.feed(queries))["tasks"]
+        tasks = self.graph.run(self.encoder.feed(queries, self._learnt(queries)))["tasks"]
         metrics.observe(len(queries), len(tasks), time.perf_counter() - start)
         return Scores(blend(tasks, self.parameters), tasks)
+
+    def _learnt(self, queries: Sequence[RankQuery]) -> F32:
+        """What the ranker makes of the content of the inline items, float32 [M, e]."""
+        content = self.encoder.content(queries)
+        if not len(content):
+            return NO_INLINE.features
+        return self.tower.run({"features": content})["item"]
 
 
 def open_rank(folder: Path) -> RankModel:
@@ -56,4 +73,5 @@ def open_rank(folder: Path) -> RankModel:
             f"the ranker has {len(tasks)}: {', '.join(tasks)}"
         )
     graph = open_checked(folder, layout.RANK, layout.GOLDEN_RANK)
-    return RankModel(RankEncoder.open(folder), graph, parameters)
+    tower = open_checked(folder, layout.RANK_TOWER, layout.GOLDEN_RANK_TOWER)
+    return RankModel(RankEncoder.open(folder), graph, tower, parameters)

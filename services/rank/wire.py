@@ -24,6 +24,7 @@ from services.inference.batch import decode_each
 from services.inference.limits import (
     check_candidates,
     check_context,
+    check_finite,
     check_release,
     check_request,
 )
@@ -41,6 +42,7 @@ def encode_request(queries: Sequence[RankQuery]) -> pb.RankRequest:
                 context=context_to_proto(query.context),
                 request=request_to_proto(query.request),
                 candidates=candidates_to_proto(query.candidates),
+                user_vector=query.user_vector.astype("<f4", copy=False).tobytes(),
             )
             for query in queries
         ]
@@ -69,6 +71,9 @@ def _query(message: pb.RankQuery) -> RankQuery:
         request=check_request(request_from_proto(message.request)),
         candidates=check_candidates(candidates_from_proto(message.candidates), MAX_CANDIDATES),
         remaining=remaining_from_ms(message.remaining_ms),
+        user_vector=check_finite(
+            column(message.user_vector, np.float32, "user_vector"), "user_vector"
+        ),
     )
 
 

@@ -35,9 +35,21 @@ def _missing(ids: Sequence[str], catalog: Catalog) -> list[str]:
     return [item for item, there in zip(ids, known, strict=True) if not there]
 
 
-def boosts_of(rules: Rules, catalog: Catalog) -> list[Boost]:
-    """The boosts with the rows they apply to; RulesError for a category without items."""
-    return [Boost(_rows(b, catalog), b.multiply, b.add) for b in rules.boosts]
+def boosts_of(rules: Rules, catalog: Catalog, categories: Sequence[str]) -> list[Boost]:
+    """The boosts with the rows they apply to; RulesError for a category without items.
+
+    Args:
+        categories: names of the categories by code.
+    """
+    return [
+        Boost(
+            _rows(boost, catalog),
+            boost.multiply,
+            boost.add,
+            -1 if boost.category is None else categories.index(boost.category),
+        )
+        for boost in rules.boosts
+    ]
 
 
 def _rows(boost: BoostRule, catalog: Catalog) -> Bools:

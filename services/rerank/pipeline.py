@@ -13,15 +13,18 @@ from models.schema.features import FeatureSchema
 from models.schema.parameters import Parameters
 from services.domain.arrays import F32
 from services.domain.hard_rules import blocked_rows
+from services.domain.ids import item_keys
 from services.domain.outcome import Outcome, Reason
 from services.domain.protocols import Rule
 from services.domain.stages import Reranked, RerankQuery, RuleNote, Slate
+from services.inference.fit import check_inline
 from services.operator_rules.rules import Rules, effective_rules
 from services.rerank.items import boosts_of, check_items, pins_of
 from services.rerank.metrics import observe
 from services.rerank.rules.blocks import Blocks
 from services.rerank.rules.boosts import Boosts
 from services.rerank.rules.dpp import Dpp
+from services.rerank.rules.fresh import FreshFloor
 from services.rerank.rules.mmr import Mmr
 from services.rerank.rules.pins import Pins
 from services.rerank.rules.window import CategoryWindow
@@ -32,7 +35,7 @@ MAX_ROWS = 2000
 MAX_K = 500
 
 
-def rules_of(rules: Rules, catalog: Catalog, vectors: F32) -> list[Rule]:
+def rules_of(rules: Rules, catalog: Catalog, vectors: F32, categories: Sequence[str]) -> list[Rule]:
     """The rules, first to last: a later one has the last word.
 
     Raises:
@@ -41,10 +44,11 @@ def rules_of(rules: Rules, catalog: Catalog, vectors: F32) -> list[Rule]:
     check_items(rules, catalog)
     most = rules.max_per_category or rules.window  # 0 is off: a window holds no more than it is
     return [
-        Blocks(blocked_rows(rules.blocks, catalog.rows_of)),
-        Boosts(boosts_of(rules, catalog), len(catalog)),
+        Blocks(blocked_rows(rules.blocks, catalog.rows_of), item_keys(rules.blocks)),
+        Boosts(boosts_of(rules, catalog, categories), len(catalog)),
         *(diversity(vectors, rules.trade_off) for diversity in DIVERSITY[rules.diversity]),
-        CategoryWindow(catalog.category_codes, rules.window, most),
+        CategoryWindow(catalog.category_codes, rules.window, most, len(categories)),
+        FreshFloor(rules.fresh_floor),
         Pins(pins_of(rules, catalog)),
     ]
 
@@ -57,9 +61,11 @@ def open_rerank(folder: Path, settings: RerankSettings) -> "RerankModel":
     """
     file = Path(settings.rules_file) if settings.rules_file else None
     rules = effective_rules(Parameters.read(folder).rerank, file)
-    catalog = Catalog(folder, FeatureSchema.read(folder).categories)
+    schema = FeatureSchema.read(folder)
+    catalog = Catalog(folder, schema.categories)
     vectors: F32 = mapped(folder / layout.VECTORS)
-    return RerankModel(rules_of(rules, catalog, vectors), len(catalog))
+    applied = rules_of(rules, catalog, vectors, schema.categories)
+    return RerankModel(applied, len(catalog), vectors.shape[1], schema.content_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +75,20 @@ class RerankModel:
     Attributes:
         rules: in the order in which they apply.
         items: number of items of the release.
+        dimension, content_size: numbers of an inline item's vector and features.
     """
 
     rules: Sequence[Rule]
     items: int
+    dimension: int
+    content_size: int
 
     async def run(self, queries: Sequence[RerankQuery]) -> list[Outcome[Reranked]]:
         """The final list of each query; a wrong one is answered INVALID."""
         return [self._answer(query) for query in queries]
 
     def _answer(self, query: RerankQuery) -> Outcome[Reranked]:
-        if problem := _problem(query, self.items):
+        if problem := self._problem(query):
             return Outcome.failed(Reason.INVALID, problem)
         slate = Slate(query.rows, query.scores)
         notes: list[RuleNote] = []
@@ -91,6 +100,13 @@ class RerankModel:
         scores = np.array([given.get(row, 0.0) for row in rows.tolist()], np.float32)
         observe(received=len(query.rows), returned=len(rows), wanted=query.k)
         return Outcome.of(Reranked(Slate(rows, scores), tuple(notes)))
+
+    def _problem(self, query: RerankQuery) -> str:
+        try:
+            check_inline(query.inline, self.dimension, self.content_size, "inline_items")
+        except ValueError as error:
+            return str(error)
+        return _problem(query, self.items)
 
 
 def _problem(query: RerankQuery, items: int) -> str:
@@ -104,8 +120,8 @@ def _problem(query: RerankQuery, items: int) -> str:
         return f"scores: {len(scores)} values for {len(rows)} rows"
     if not len(rows):
         return ""
-    if rows.min() < 0 or rows.max() >= items:
-        return f"rows: a row is not in 0..{items - 1}"
+    if rows.min() < -len(query.inline) or rows.max() >= items:
+        return f"rows: a row is not in {-len(query.inline)}..{items - 1}"
     if len(np.unique(rows)) != len(rows):
         return "rows: an item is there twice"
     if not np.isfinite(scores).all():

@@ -8,7 +8,10 @@ from recsys.rerank.v1 import rerank_pb2
 from services.domain.outcome import Failure, Outcome
 from services.domain.stages import Reranked, RerankQuery, RuleNote, Slate
 from services.domain_wire import (
+    check_rows,
     column,
+    inline_from_proto,
+    inline_to_proto,
     remaining_from_ms,
     remaining_to_ms,
     request_from_proto,
@@ -34,6 +37,7 @@ def _query_to_proto(query: RerankQuery) -> rerank_pb2.RerankQuery:
         scores=query.scores.astype("<f4", copy=False).tobytes(),
         k=query.k,
         explain=query.explain,
+        inline_items=inline_to_proto(query.inline),
     )
 
 
@@ -44,6 +48,8 @@ def decode_request(request: rerank_pb2.RerankRequest) -> list[RerankQuery | Fail
 
 def _query_from_proto(message: rerank_pb2.RerankQuery) -> RerankQuery:
     rows = column(message.rows, np.int32, "rows")
+    inline = inline_from_proto(message.inline_items)
+    check_rows(rows, inline, "rows")
     return RerankQuery(
         release=check_release(message.release),
         request=check_request(request_from_proto(message.request)),
@@ -52,6 +58,7 @@ def _query_from_proto(message: rerank_pb2.RerankQuery) -> RerankQuery:
         k=message.k,
         remaining=remaining_from_ms(message.remaining_ms),
         explain=message.explain,
+        inline=inline,
     )
 
 

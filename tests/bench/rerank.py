@@ -55,7 +55,7 @@ def main() -> None:
     scores = np.sort(random.random(CANDIDATES).astype(np.float32))[::-1].copy()
     query = RerankQuery("r", RequestContext(0), rows, scores, K, 1.0)
     rules: dict[str, Rule] = {
-        "blocks": Blocks(rows[[7, 70]]),
+        "blocks": Blocks(rows[[7, 70]], np.arange(2, dtype=np.uint64)),
         "boosts": Boosts([Boost(np.arange(ITEMS) % 5 == 0, 1.2)], ITEMS),
         "mmr": Mmr(vectors, 0.7),
         "dpp": Dpp(vectors, 0.7),
@@ -67,7 +67,7 @@ def main() -> None:
         print(f"{name:16} {microseconds(lambda rule=rule: rule.apply(slate, query)):8.1f} us")
     for diversity in ("mmr", "dpp"):
         chosen = [rule for name, rule in rules.items() if name in (diversity, *OTHERS)]
-        model = RerankModel(chosen, ITEMS)
+        model = RerankModel(chosen, ITEMS, DIMENSIONS, CATEGORIES)
         took = microseconds(lambda model=model: finished(model.run([query])))
         print(f"all with {diversity:7} {took:8.1f} us")
 

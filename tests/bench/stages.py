@@ -72,7 +72,7 @@ async def stages(folder: Path, count: int) -> list[Stage]:
     ]
     orders = [best_first(o.value.blended, RANKED) for o in await prerank.run(second) if o.value]
     third = [
-        RankQuery(folder.name, q.context, request, q.candidates.take(order), LONG)
+        RankQuery(folder.name, q.context, request, q.candidates.take(order), LONG, q.user_vector)
         for q, order in zip(second, orders, strict=True)
     ]
     return [

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from models.schema.manifest import Manifest
-from recstack.processes import GATEWAY_PORT, METRICS, STAGES
+from recstack.processes import EVENTS, EVENTS_PORT, GATEWAY_PORT, METRICS, STAGES
 from services.inference.store import ReleaseStore
 from tests.e2e.stack import (
     RECSTACK,
@@ -54,15 +54,17 @@ def refused(*arguments: str) -> str:
 
 def test_no_service_has_torch(stack: RunningStack) -> None:
     pids = stack.pids()
-    assert pids.keys() == {*STAGES, "gateway", "redis"}
-    for service, port in {**STAGES, "gateway": GATEWAY_PORT}.items():
+    services = {**STAGES, EVENTS: EVENTS_PORT, "gateway": GATEWAY_PORT}
+    assert pids.keys() == {*services, "redis"}
+    for service, port in services.items():
         address = f"http://127.0.0.1:{port + METRICS + stack.workspace.port_offset}/metrics"
         assert not has_torch(pids[service], httpx.get(address).text), service
 
 
 def test_no_worker_has_torch(workers: RunningStack) -> None:
     metrics = [httpx.get(f"{url}/metrics").text for url in workers.workspace.running()["stats"]]
-    pids = [pid for pid, command in children_of(workers.process.pid) if name(command) != "redis"]
+    children = children_of(workers.process.pid)
+    pids = [pid for pid, command in children if name(command) == "standalone"]
     assert len(pids) == len(metrics) == 2
     assert not any(has_torch(pid, text) for pid, text in product(pids, metrics))
 

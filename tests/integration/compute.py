@@ -40,7 +40,7 @@ from services.recall.__main__ import mounted as mounted_recall
 from services.recall.client import recall_client, similar_client
 from services.recall.pipeline import open_recall
 from services.recall.settings import RecallSettings
-from services.recall.similar import SimilarSlots
+from services.recall.slots import SimilarSlots
 
 LIMIT = 60
 LONG = 60.0  # seconds; never waited for
@@ -137,7 +137,12 @@ def prerank_queries(
 def rank_queries(queries: Sequence[PrerankQuery], scores: Sequence[Scores]) -> list[RankQuery]:
     return [
         RankQuery(
-            q.release, q.context, q.request, q.candidates.take(best_first(s.blended, 20)), LONG
+            q.release,
+            q.context,
+            q.request,
+            q.candidates.take(best_first(s.blended, 20)),
+            LONG,
+            q.user_vector,
         )
         for q, s in zip(queries, scores, strict=True)
     ]

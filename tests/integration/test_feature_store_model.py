@@ -1,4 +1,4 @@
-"""The Lua scripts against a plain Python model, over random marks, events and repeats."""
+"""The Lua scripts against a plain Python model, over random marks, events, profiles, erasures."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from services.domain.events import Event, EventType
-from services.domain.stages import Appended, AppendEventsQuery, ContextQuery, MarkShownQuery
+from services.domain.stages import (
+    Appended,
+    AppendEventsQuery,
+    ContextQuery,
+    Erased,
+    EraseQuery,
+    MarkShownQuery,
+    ProfileQuery,
+)
 from services.feature_store.pipeline import FeatureStore, open_feature_store
 from services.feature_store.settings import FeatureStoreSettings
 from tests.redis import RedisServer, redis_server
@@ -39,10 +47,17 @@ events = st.lists(
 ).map(tuple)
 
 
+profiles = st.dictionaries(st.sampled_from(["age", "größe"]), st.text(max_size=3), max_size=2)
+ERASE = "erase"
+
+Step = list[int] | tuple[Event, ...] | dict[str, str] | str
+
+
 @dataclass
 class Model:
     """What a user's state must be."""
 
+    profile: dict[str, str] | None = None
     recent: list[int] = field(default_factory=list)
     history: list[Event] = field(default_factory=list)
     event_ids: set[str] = field(default_factory=set)
@@ -79,16 +94,16 @@ def runner() -> Iterator[asyncio.Runner]:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(steps=st.lists(marks | events, max_size=8))
+@given(steps=st.lists(marks | events | profiles | st.just(ERASE), max_size=8))
 def test_the_scripts_do_what_the_model_does(
     redis_server: RedisServer,
     runner: asyncio.Runner,
-    steps: list[list[int] | tuple[Event, ...]],
+    steps: list[Step],
 ) -> None:
     runner.run(follow(redis_server.url, steps))
 
 
-async def follow(url: str, steps: list[list[int] | tuple[Event, ...]]) -> None:
+async def follow(url: str, steps: list[Step]) -> None:
     user, model = uuid4().hex, Model()
     config = FeatureStoreSettings(
         redis_url=SecretStr(url),
@@ -103,6 +118,15 @@ async def follow(url: str, steps: list[list[int] | tuple[Event, ...]]) -> None:
                 append = AppendEventsQuery(user, step, PATIENCE)
                 (appended,) = await store.events.call([append], PATIENCE)
                 assert appended.value == model.append(step)
+            elif isinstance(step, dict):
+                put = ProfileQuery(user, step, PATIENCE)
+                (stored,) = await store.profiles.call([put], PATIENCE)
+                assert stored.failure is None
+                model.profile = step
+            elif isinstance(step, str):
+                (erased,) = await store.erasures.call([EraseQuery(user, PATIENCE)], PATIENCE)
+                assert erased.value == Erased(existed=model != Model())
+                model = Model()
             else:
                 mark = MarkShownQuery(user, np.array(step, np.uint64), 1, PATIENCE)
                 (marked,) = await store.marks.call([mark], PATIENCE)
@@ -119,7 +143,8 @@ async def compare(store: FeatureStore, user: str, model: Model) -> None:
     history = context.history
     rows = zip(history.keys, history.times, history.events, history.values, strict=True)
     assert list(rows) == [(e.key, e.time, e.type, e.value) for e in model.history]
-    assert context.known == bool(model.history)
+    assert context.known == (bool(model.history) or model.profile is not None)
+    assert context.profile == (model.profile or {})
     seen = np.array(sorted(model.seen), np.uint64)
-    assert context.seen.generations[0].contains(seen).all()
-    assert len(context.seen.generations) == 1, "this few keys fit into one"
+    assert all(g.contains(seen).all() for g in context.seen.generations)
+    assert len(context.seen.generations) == (len(seen) > 0), "this few keys fit into one"

@@ -1,112 +1,26 @@
-"""The whole stack in one event loop: every service on its own port, a real Redis, a release."""
+"""The whole stack through its two surfaces."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import grpc
-import httpx
 import pytest
 from google.protobuf.json_format import MessageToDict
-from pydantic import SecretStr
 from recsys.common.v1 import common_pb2
 from recsys.gateway.v1 import gateway_pb2 as pb
-from recsys.gateway.v1 import gateway_pb2_grpc
 
 from models.schema.manifest import Manifest
-from services.chassis.channel import open_channel
 from services.chassis.errors import StartupError
-from services.chassis.server import Mount, RunningServer, started
-from services.chassis.settings import ServerSettings
-from services.feature_store.servicer import mount as mount_feature_store
-from services.feature_store.settings import FeatureStoreSettings
-from services.gateway.client import gateway_stub
+from services.chassis.server import started
 from services.gateway.mount import mounted as mount_gateway
 from services.gateway.remote import grpc_stages
 from services.gateway.settings import GatewaySettings
-from services.prerank.__main__ import mounted as mount_prerank
-from services.prerank.settings import PrerankSettings
-from services.rank.__main__ import mounted as mount_rank
-from services.rank.settings import RankSettings
-from services.recall.__main__ import mounted as mount_recall
-from services.recall.settings import RecallSettings
-from services.rerank.__main__ import mounted as mount_rerank
-from services.rerank.settings import RerankSettings
-from tests.redis import RedisServer, free_port, own_redis
+from tests.integration.stack import PATIENCE, Stack, ids, stack, user
+from tests.redis import RedisServer, own_redis
 from tests.releases import release
 
-__all__ = ["own_redis", "release"]
-
-PATIENCE = 30.0
-
-
-@dataclass
-class Stack:
-    """A running stack, and the two ways to call it."""
-
-    stub: gateway_pb2_grpc.RecommendationServiceStub
-    http: httpx.AsyncClient
-    servers: dict[str, RunningServer]
-    redis: RedisServer
-
-    async def recommend(self, user: str, **given: Any) -> pb.RecommendResponse:
-        response: pb.RecommendResponse = await self.stub.Recommend(
-            pb.RecommendRequest(user_id=user, **given)
-        )
-        return response
-
-    async def explain(self, user: str, item: str = "", **given: Any) -> pb.ExplainResponse:
-        request = pb.RecommendRequest(user_id=user, **given)
-        response: pb.ExplainResponse = await self.stub.Explain(
-            pb.ExplainRequest(request=request, item_id=item)
-        )
-        return response
-
-
-@pytest.fixture
-async def stack(release: Path, own_redis: RedisServer) -> AsyncIterator[Stack]:
-    """Six services; deadlines long enough that nothing is late on a slow machine."""
-    served = {"port": 0, "releases": str(release.parent), "release": release.name}
-    url = SecretStr(own_redis.url)
-    store = FeatureStoreSettings(port=0, metrics_port=0, redis_url=url, redis_timeout=PATIENCE)
-    recall = RecallSettings(**served, channel_timeout=PATIENCE)
-    mounts: list[tuple[str, ServerSettings, Mount]] = [
-        ("feature_store", store, partial(mount_feature_store, store)),
-        ("recall", recall, mount_recall(recall)),
-        ("prerank", ps := PrerankSettings(**served), mount_prerank(ps)),
-        ("rank", ks := RankSettings(**served), mount_rank(ks)),
-        ("rerank", rs := RerankSettings(**served), mount_rerank(rs)),
-    ]
-    async with AsyncExitStack() as context:
-        servers = {}
-        for name, settings, mount in mounts:
-            quick = settings.model_copy(update={"drain_seconds": 0.0, "metrics_port": 0})
-            servers[name] = await context.enter_async_context(started(name, quick, mount))
-        addresses = {name: f"127.0.0.1:{server.port}" for name, server in servers.items()}
-        gateway = GatewaySettings(
-            **served,
-            **addresses,
-            http_port=free_port(),
-            metrics_port=0,
-            drain_seconds=0.0,
-            deadline_seconds=PATIENCE,
-        )
-        mount = mount_gateway(gateway, grpc_stages)
-        server = await context.enter_async_context(started("gateway", gateway, mount))
-        channel = await context.enter_async_context(open_channel(f"127.0.0.1:{server.port}"))
-        http = await context.enter_async_context(
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{gateway.http_port}", timeout=PATIENCE)
-        )
-        yield Stack(gateway_stub(channel), http, servers, own_redis)
-
-
-def user() -> str:
-    return f"user {uuid4().hex}"
+__all__ = ["own_redis", "release", "stack"]
 
 
 async def error_of(call: Any) -> tuple[str, str]:
@@ -114,10 +28,6 @@ async def error_of(call: Any) -> tuple[str, str]:
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await call
     return error.value.code().name, error.value.details() or ""
-
-
-def ids(items: Any) -> list[str]:
-    return [item.item_id for item in items]
 
 
 async def test_a_full_answer_over_both_surfaces(stack: Stack, release: Path) -> None:
@@ -155,7 +65,7 @@ async def test_shown_items_do_not_come_again(stack: Stack) -> None:
 
 async def test_what_is_recorded_is_in_the_next_history(stack: Stack) -> None:
     one = user()
-    item = ids((await stack.recommend(one, k=1)).items)[0]
+    item, second = ids((await stack.recommend(one, k=2)).items)
     event = pb.UserEvent(event_id="e1", user_id=one, item_id=item, type=common_pb2.EVENT_TYPE_CLICK)
     bad = pb.UserEvent(event_id="e2", user_id=one, item_id=item)
     recorded = await stack.stub.RecordEvents(pb.RecordEventsRequest(events=[event, bad, event]))
@@ -166,7 +76,7 @@ async def test_what_is_recorded_is_in_the_next_history(stack: Stack) -> None:
     assert explained.item.lost_at == "recall"
     body = {
         "events": [
-            {"event_id": "e3", "user_id": one, "item_id": "new", "type": "EVENT_TYPE_LIKE"},
+            {"event_id": "e3", "user_id": one, "item_id": second, "type": "EVENT_TYPE_LIKE"},
             {"event_id": "e4", "user_id": one, "item_id": item, "type": "EVENT_TYPE_LIKES"},
         ]
     }
@@ -191,11 +101,12 @@ async def test_a_session_is_not_the_user_of_that_name(stack: Stack) -> None:
 
 async def test_events_of_many_users_in_one_call(stack: Stack) -> None:
     users = [user() for _ in range(20)]
+    items = ids((await stack.recommend(user(), k=10)).items)
     events = [
         pb.UserEvent(
             event_id=f"e{turn}",
             user_id=one,
-            item_id=f"item {turn}",
+            item_id=items[turn],
             type=common_pb2.EVENT_TYPE_CLICK,
         )
         for turn in range(10)
@@ -279,7 +190,7 @@ async def test_redis_goes_and_comes_back(stack: Stack) -> None:
     before = ids((await stack.recommend(one, k=5)).items)
     stack.redis.kill()
     degraded = (await stack.recommend(one, k=5)).degraded
-    assert {d.stage for d in degraded} == {"feature_store", "seen"}
+    assert {d.stage for d in degraded} == {"feature_store", "takedown", "seen"}
     recorded = await stack.stub.RecordEvents(
         pb.RecordEventsRequest(
             events=[pb.UserEvent(event_id="e", user_id=one, item_id=before[0], type=2)]

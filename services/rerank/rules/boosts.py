@@ -7,6 +7,7 @@ import numpy as np
 
 from services.domain.arrays import F32, Bools
 from services.domain.candidates import best_first
+from services.domain.inline import InlineItems, extended
 from services.domain.stages import RerankQuery, Slate
 from services.rerank.rules.notes import Notes, boosted
 from services.rerank.rules.relevance import non_negative
@@ -18,12 +19,15 @@ class Boost:
 
     Attributes:
         rows: which rows of the release, bool [items].
+        category: code of the category that was boosted, for items newer than the release; -1 when
+            it was an item.
         multiply, add: 1 and 0 change nothing.
     """
 
     rows: Bools
     multiply: float = 1.0
     add: float = 0.0
+    category: int = -1
 
 
 class Boosts:
@@ -38,6 +42,7 @@ class Boosts:
     def __init__(self, boosts: Sequence[Boost], items: int) -> None:
         """`items`: number of items of the release."""
         self._any = bool(boosts)
+        self._categories = [boost for boost in boosts if boost.category >= 0]
         size = items if boosts else 0
         self._multiply: F32 = np.ones(size, np.float32)
         self._add: F32 = np.zeros(size, np.float32)
@@ -48,9 +53,20 @@ class Boosts:
     def apply(self, slate: Slate, query: RerankQuery) -> tuple[Slate, Notes]:
         if not self._any:
             return slate, ()
-        multiply, add = self._multiply[slate.rows], self._add[slate.rows]
+        newer_multiply, newer_add = self._of_inline(query.inline)
+        multiply = extended(self._multiply, newer_multiply, slate.rows)
+        add = extended(self._add, newer_add, slate.rows)
         scores = non_negative(slate.scores) * multiply + add
         touched = (multiply != 1) | (add != 0)
         order = best_first(scores, len(scores))
         notes = boosted(self.name, slate.rows[touched], query)
         return Slate(slate.rows[order], scores[order]), notes
+
+    def _of_inline(self, inline: InlineItems) -> tuple[F32, F32]:
+        """Factor and addend of each inline item, by its categories; float32 [m] both."""
+        multiply, add = np.ones(len(inline), np.float32), np.zeros(len(inline), np.float32)
+        for boost in self._categories if len(inline) else ():
+            inside = inline.features[:, boost.category] > 0
+            multiply[inside] *= boost.multiply
+            add[inside] += boost.add
+        return multiply, add

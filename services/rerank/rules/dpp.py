@@ -3,6 +3,7 @@
 import numpy as np
 
 from services.domain.arrays import F32, I64
+from services.domain.inline import extended
 from services.domain.stages import RerankQuery, Slate
 from services.rerank.rules.notes import Notes, moved
 from services.rerank.rules.relevance import F64, chosen_first, relevance
@@ -30,8 +31,9 @@ class Dpp:
         if self._trade_off >= 1:
             return slate, ()
         weight = self._trade_off / (1 - self._trade_off)
-        vectors = self._vectors[slate.rows].astype(np.float64)
-        chosen = greedy_dpp(weight * relevance(slate.scores), vectors, query.k)
+        vectors = extended(self._vectors, query.inline.vectors, slate.rows)
+        log_quality = weight * relevance(slate.scores)
+        chosen = greedy_dpp(log_quality, vectors.astype(np.float64), query.k)
         result = chosen_first(slate, chosen)
         return result, moved(self.name, slate.rows, result.rows, query)
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from services.domain.arrays import F32, I64
+from services.domain.inline import extended
 from services.domain.stages import RerankQuery, Slate
 from services.rerank.rules.notes import Notes, moved
 from services.rerank.rules.relevance import F64, chosen_first, relevance
@@ -23,7 +24,7 @@ class Mmr:
         self._trade_off = trade_off
 
     def apply(self, slate: Slate, query: RerankQuery) -> tuple[Slate, Notes]:
-        vectors = np.asarray(self._vectors[slate.rows])
+        vectors = extended(self._vectors, query.inline.vectors, slate.rows)
         chosen = greedy_mmr(relevance(slate.scores), vectors, self._trade_off, query.k)
         result = chosen_first(slate, chosen)
         return result, moved(self.name, slate.rows, result.rows, query)

@@ -26,16 +26,29 @@ class CategoryWindow:
 
     name = "window"
 
-    def __init__(self, codes_of: Callable[[int], I32], size: int, most: int) -> None:
-        """`codes_of`: category codes of a row, such as `Catalog.category_codes`."""
+    def __init__(
+        self, codes_of: Callable[[int], I32], size: int, most: int, categories: int = 0
+    ) -> None:
+        """Looks at the first k of a list.
+
+        Args:
+            codes_of: category codes of a row, such as `Catalog.category_codes`.
+            size, most: see the class.
+            categories: the first so many content features of an inline item are its categories.
+        """
         self._codes_of = lru_cache(CACHED_ITEMS)(lambda row: frozenset(codes_of(row).tolist()))
         self._size = size
         self._most = most
+        self._categories = categories
 
     def apply(self, slate: Slate, query: RerankQuery) -> tuple[Slate, Notes]:
         if self._most >= self._size:
             return slate, ()
-        codes = [self._codes_of(row) for row in slate.rows.tolist()]
+        newer = query.inline.features[:, : self._categories] > 0
+        codes = [
+            self._codes_of(row) if row >= 0 else frozenset(np.flatnonzero(newer[-1 - row]).tolist())
+            for row in slate.rows.tolist()
+        ]
         chosen = arrange(codes, min(query.k, len(codes)), self._size, self._most)
         result = chosen_first(slate, np.array(chosen, np.int64))
         return result, moved(self.name, slate.rows, result.rows, query)

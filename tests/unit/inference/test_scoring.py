@@ -1,7 +1,7 @@
 """One run a batch, results by query; what does not fit the release fails alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.candidates import Candidates
+from services.domain.inline import NO_INLINE, InlineItems
 from services.domain.outcome import Reason
 from services.domain.stages import Scores
-from services.inference.fit import check_fit, check_vector
+from services.inference.fit import check_fit, check_inline, check_vector
 from services.inference.scoring import score_fitting
 from tests.unit.inference.queries import CHANNELS, candidates
 
@@ -57,7 +58,7 @@ def test_every_query_gets_the_scores_of_its_own_candidates(shapes: list[tuple[in
     [
         ([0, 9], CHANNELS + 1, "candidates.channel_count: 3, the release has 4 channels"),
         ([0, 10], CHANNELS, "candidates.rows: 10, the release has 10 items"),
-        ([-1, 3], CHANNELS, "candidates.rows: -1: items outside the release are not supported"),
+        ([-1, 3], CHANNELS, "candidates.rows: -1, but 0 inline items"),
     ],
 )
 def test_what_does_not_fit_is_named(rows: list[int], channels: int, message: str) -> None:
@@ -74,3 +75,24 @@ def test_what_fits_passes() -> None:
     check_vector(np.ones(8, np.float32), 8)
     with pytest.raises(ValueError, match="user_vector: 7 values, 0 or 8 expected"):
         check_vector(np.ones(7, np.float32), 8)
+
+
+def test_inline_items_fit_when_they_are_encoded_by_the_release() -> None:
+    inline = InlineItems(("n",), np.ones((1, 8), np.float32), np.ones((1, 5), np.float32))
+    one = Candidates(
+        np.array([-1, 9], np.int32),
+        np.ones(2, np.uint32),
+        np.zeros((2, CHANNELS), np.float32),
+        inline=inline,
+    )
+    check_fit(one, item_count=10, channel_count=CHANNELS)
+    check_inline(inline, 8, 5)
+    check_inline(NO_INLINE, 8, 5)
+    with pytest.raises(ValueError, match="inline_items.vectors: 8 values an item, 9 expected"):
+        check_inline(inline, 9, 5)
+    with pytest.raises(ValueError, match="inline_items.features: 5 values an item, 4 expected"):
+        check_inline(inline, 8, 4)
+    with pytest.raises(ValueError, match="candidates.rows: -2, but 1 inline items"):
+        check_fit(replace(one, rows=np.array([-2, 9], np.int32)), 10, CHANNELS)
+    with pytest.raises(ValueError, match="candidates.statistic_count: 4, 0 or 6 expected"):
+        check_fit(replace(one, statistics=np.zeros((2, 4), np.float32)), 10, CHANNELS)

@@ -15,7 +15,8 @@ from tests.unit.inference.queries import candidates, request, same, user
 
 
 def query(seed: int, count: int = 7) -> RankQuery:
-    return RankQuery("r1", user(seed), request(seed), candidates(seed, count), 0.25)
+    vector = np.random.default_rng(seed).normal(size=8).astype(np.float32)
+    return RankQuery("r1", user(seed), request(seed), candidates(seed, count), 0.25, vector)
 
 
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 40)), max_size=3))

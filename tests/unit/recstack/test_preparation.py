@@ -1,6 +1,7 @@
 """Which release a stack serves, and whose users it loads."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,13 @@ def test_data_that_is_not_there_is_said(data: Path, tmp_path: Path) -> None:
 def test_nothing_is_trained_into_a_remote_store(data: Path) -> None:
     with pytest.raises(StartupError, match=r"no release of .* in memory://nothing"):
         prepare("memory://nothing", "", data / "a", lambda _: None)
+
+
+def test_data_of_a_log_has_the_users_of_what_it_goes_on_from(data: Path, tmp_path: Path) -> None:
+    about = json.loads((data / "b" / "dataset.json").read_text())
+    (data / "b" / "dataset.json").write_text(json.dumps({**about, "base": "a"}))
+    release(tmp_path / "r", "looped", data / "b")
+    assert chosen(tmp_path / "r") == ("looped", data / "a")
+    assert chosen(tmp_path / "r", data=data / "b") == ("looped", data / "a")
+    shutil.rmtree(data / "a")
+    assert chosen(tmp_path / "r") == ("looped", None)

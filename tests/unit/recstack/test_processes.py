@@ -3,9 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from recstack.processes import GATEWAY_PORT, METRICS, STAGES, Plan
+from recstack.processes import EVENTS, EVENTS_PORT, GATEWAY_PORT, METRICS, STAGES, Plan
 from recstack.workspace import Workspace
 from services.chassis.settings import ServerSettings
+from services.events.settings import EventsSettings
 from services.feature_store.settings import FeatureStoreSettings
 from services.gateway.settings import GatewaySettings
 from services.prerank.settings import PrerankSettings
@@ -23,6 +24,7 @@ PLAN = Plan(
 
 SETTINGS: dict[str, type[ServerSettings]] = {
     "gateway": GatewaySettings,
+    "events": EventsSettings,
     "feature_store": FeatureStoreSettings,
     "recall": RecallSettings,
     "prerank": PrerankSettings,
@@ -32,7 +34,7 @@ SETTINGS: dict[str, type[ServerSettings]] = {
 
 
 def test_a_service_started_by_hand_has_the_ports_that_up_gives_it() -> None:
-    for name, port in {"gateway": GATEWAY_PORT, **STAGES}.items():
+    for name, port in {"gateway": GATEWAY_PORT, EVENTS: EVENTS_PORT, **STAGES}.items():
         default = {key: field.default for key, field in SETTINGS[name].model_fields.items()}
         assert (default["port"], default["metrics_port"]) == (port, port + METRICS), name
 
@@ -40,15 +42,33 @@ def test_a_service_started_by_hand_has_the_ports_that_up_gives_it() -> None:
 def test_the_gateway_is_told_where_each_stage_listens() -> None:
     stages, (gateway,) = PLAN.phases()
     ports = {c.name: c.environment[f"RECSTACK_{c.name.upper()}_PORT"] for c in stages}
-    assert ports.keys() == STAGES.keys()
+    assert ports.keys() == {*STAGES, EVENTS}
     for name, port in ports.items():
+        if name == EVENTS:
+            continue  # nobody calls it
         assert gateway.environment[f"RECSTACK_GATEWAY_{name.upper()}"] == f"127.0.0.1:{port}"
 
 
-def test_only_the_feature_store_knows_redis() -> None:
+def test_the_scoring_stages_know_no_redis() -> None:
     stages, (gateway,) = PLAN.phases()
-    told = [c.name for c in (*stages, gateway) if PLAN.redis_url in c.environment.values()]
-    assert told == ["feature_store"]
+    told = {c.name for c in (*stages, gateway) if PLAN.redis_url in c.environment.values()}
+    assert told == {"feature_store", "recall", EVENTS, "gateway"}
+
+
+def test_who_logs_has_the_key_of_pseudonyms_and_who_reads_the_log_has_not() -> None:
+    stages, (gateway,) = replace(PLAN, pseudonym_key="/secret/p", page_key="/secret/t").phases()
+    told = {
+        c.name: [v for v in c.environment.values() if "secret" in v] for c in (*stages, gateway)
+    }
+    assert told.pop("gateway") == ["/secret/p", "/secret/t"]
+    assert told.pop("feature_store") == ["/secret/p"]
+    assert not any(told.values())
+
+
+def test_events_run_beside_workers_too() -> None:
+    (events,), workers = replace(PLAN, workers=3).phases()
+    assert events.name == EVENTS
+    assert len(workers) == 3
 
 
 def test_every_process_serves_the_same_release() -> None:
@@ -58,7 +78,7 @@ def test_every_process_serves_the_same_release() -> None:
 
 
 def test_no_port_is_used_twice_and_all_are_offset() -> None:
-    for plan in (PLAN, replace(PLAN, workers=3)):
+    for plan in (PLAN, replace(PLAN, workers=3), replace(PLAN, workers=64)):
         ports = plan.ports()
         assert len(set(ports)) == len(ports)
         unmoved = replace(plan, workspace=Workspace(Path("var"))).ports()
@@ -78,7 +98,7 @@ def test_every_port_that_is_told_is_checked_before_the_start() -> None:
 
 
 def test_workers_share_the_serving_ports_and_have_one_of_their_own() -> None:
-    (workers,) = replace(PLAN, workers=2).phases()
+    _, workers = replace(PLAN, workers=2).phases()
     shared = [w.environment["RECSTACK_GATEWAY_PORT"] for w in workers]
     own = [w.environment["RECSTACK_GATEWAY_METRICS_PORT"] for w in workers]
     assert [w.name for w in workers] == ["worker-0", "worker-1"]

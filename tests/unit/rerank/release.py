@@ -24,6 +24,8 @@ def make_release(releases: Path, rerank: Rerank, release: str = "r1") -> Path:
     np.save(folder / layout.CATALOG_KEYS, item_keys(IDS))
     np.save(folder / layout.CATALOG_CATEGORY_OFFSETS, np.arange(len(IDS) + 1))
     np.save(folder / layout.CATALOG_CATEGORY_CODES, np.array(CODES, np.int32))
+    np.save(folder / layout.CATALOG_TAG_OFFSETS, np.zeros(len(IDS) + 1, np.int64))
+    np.save(folder / layout.CATALOG_TAG_CODES, np.empty(0, np.int32))
     np.save(folder / layout.VECTORS, np.eye(len(IDS), dtype=np.float32))
     StringColumn.write(folder / layout.CATALOG_IDS, IDS)
     StringColumn.write(folder / layout.CATALOG_TITLES, IDS)

@@ -54,7 +54,9 @@ def test_blocked_rows_are_those_the_release_has():
 
 
 def test_blocks_remove_and_say_so():
-    result, notes = Blocks(np.array([2, 9], np.int32)).apply(slate(1, 2, 3), query())
+    result, notes = Blocks(np.array([2, 9], np.int32), item_keys(["b2", "b9"])).apply(
+        slate(1, 2, 3), query()
+    )
     assert result.rows.tolist() == [1, 3]
     assert notes_of(notes) == [(2, "blocks", "removed")]
 

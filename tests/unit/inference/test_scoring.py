@@ -88,11 +88,11 @@ def test_inline_items_fit_when_they_are_encoded_by_the_release() -> None:
     check_fit(one, item_count=10, channel_count=CHANNELS)
     check_inline(inline, 8, 5)
     check_inline(NO_INLINE, 8, 5)
-    with pytest.raises(ValueError, match="inline_items.vectors: 8 values an item, 9 expected"):
+    with pytest.raises(ValueError, match=r"inline_items\.vectors: 8 values an item, 9 expected"):
         check_inline(inline, 9, 5)
-    with pytest.raises(ValueError, match="inline_items.features: 5 values an item, 4 expected"):
+    with pytest.raises(ValueError, match=r"inline_items\.features: 5 values an item, 4 expected"):
         check_inline(inline, 8, 4)
-    with pytest.raises(ValueError, match="candidates.rows: -2, but 1 inline items"):
+    with pytest.raises(ValueError, match=r"candidates\.rows: -2, but 1 inline items"):
         check_fit(replace(one, rows=np.array([-2, 9], np.int32)), 10, CHANNELS)
-    with pytest.raises(ValueError, match="candidates.statistic_count: 4, 0 or 6 expected"):
+    with pytest.raises(ValueError, match=r"candidates\.statistic_count: 4, 0 or 6 expected"):
         check_fit(replace(one, statistics=np.zeros((2, 4), np.float32)), 10, CHANNELS)

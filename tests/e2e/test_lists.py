@@ -139,7 +139,7 @@ def test_top_counts_what_was_asked(stack: RunningStack) -> None:
     [
         (("recommend", "--user", "196", "--k", "0"), "k: "),
         (("recommend", "--user", "196", "--k", "101"), "k: "),
-        (("recommend", "--user", ""), "user_id"),
+        (("recommend", "--user", ""), "--user"),
         (("recommend", "--user", "x" * 257), "user_id"),
         (("similar", "--item", "no such item"), "item_id"),
         (("event", "--user", "1", "--item", "1", "--type", "wink"), "wink"),

@@ -34,11 +34,16 @@ def test_both_placements_give_the_same_lists(stack: RunningStack, tmp_path: Path
 
 
 def test_the_stats_of_workers_add_up(workers: RunningStack) -> None:
-    for _ in range(8):
-        with workers.client() as client:  # a connection each: both workers get some
-            client.similar_items("50")
     here = ("--var", str(workers.workspace.root))
     here = (*here, "--port-offset", str(workers.workspace.port_offset))
-    report = json.loads(run_recstack("top", "--json", *here).stdout)
-    assert report["300"]["SimilarItems"]["requests"] == 8
+
+    def explained() -> int:
+        report = json.loads(run_recstack("top", "--json", *here).stdout)
+        return int(report["300"].get("Explain", {}).get("requests", 0))
+
+    before = explained()
+    for _ in range(8):
+        with workers.client() as client:  # a connection each: both workers get some
+            client.explain("50")
+    assert explained() == before + 8
     assert "2 workers" in run_recstack("top", "--once", *here).stdout

@@ -87,7 +87,7 @@ def test_an_erased_user_leaves_no_key_behind(stack: RunningStack) -> None:
             assert not [key for key, value in everything(client) if user.encode() in key + value]
         assert http.get(f"/v1/users/{user}/recommendations").json()["cold_start"] is True
         again = http.delete(f"/v1/users/nobody-{uuid4().hex}").json()
-        assert again["errors"][0]["field"] == "user_id"
+        assert (again["error"]["status"], again["error"]["field"]) == ("NOT_FOUND", "user_id")
 
 
 def test_events_become_statistics_and_what_is_trending(stack: RunningStack) -> None:

@@ -161,16 +161,19 @@ def test_new_items_are_beside_those_of_the_release() -> None:
     assert pool.places.tolist() == [0, 1, 1, 2, 3, 0]
 
 
-def test_the_order_is_the_best_place_by_quota() -> None:
+def test_items_are_chosen_by_their_best_place_and_ordered_by_all_their_places() -> None:
     found = [
         Fetched(np.array([1, 2, 3, 4], np.int32), np.ones(4, np.float32)),
         Fetched(np.array([5, 4], np.int32), np.ones(2, np.float32)),
     ]
-    pool = merge.pool(found, 6)
-    candidates, _ = merge.merged(pool, np.ones(5, np.bool_), np.array([4, 2], np.float32), limit=5)
-    # 1/4, then 2/4 before the equal 1/2 of the later channel, then 3/4, then 4/4 = 2/2.
-    assert candidates.rows.tolist() == [1, 2, 5, 3, 4]
-    assert candidates.channels.tolist() == [1, 1, 2, 1, 3]
+    pool, every = merge.pool(found, 6), np.ones(5, np.bool_)
+    candidates, _ = merge.merged(pool, every, np.array([4, 2], np.float32), limit=5)
+    # 4/9 + 2/7, 4/6, 4/7, 4/8, 2/6: quota / (5 + place)
+    assert candidates.rows.tolist() == [4, 1, 2, 3, 5]
+    assert candidates.channels.tolist() == [3, 1, 1, 1, 2]
+    # 1/4, then 2/4 before the equal 1/2 of the later channel; 4/4 = 2/2 comes last.
+    fewer, _ = merge.merged(pool, every, np.array([4, 2], np.float32), limit=4)
+    assert set(fewer.rows.tolist()) == {1, 2, 5, 3}
 
 
 def test_without_explain_nothing_is_reported() -> None:

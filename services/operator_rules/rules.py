@@ -29,17 +29,18 @@ class _Strict(BaseModel):
 
 
 class BoostRule(_Strict):
-    """score * multiply + add, for the items of a category or for one item."""
+    """score * multiply + add, for a category, for one item or for items newer than the release."""
 
     category: str | None = None
     item: str | None = None
+    new: Literal[True] | None = None
     multiply: Annotated[Finite, Field(ge=0)] = 1.0
     add: Finite = 0.0
 
     @model_validator(mode="after")
     def _one_target(self) -> "BoostRule":
-        if (self.category is None) == (self.item is None):
-            raise ValueError("give either category or item")
+        if sum(target is not None for target in (self.category, self.item, self.new)) != 1:
+            raise ValueError("give one of category, item and new")
         return self
 
 

@@ -47,6 +47,7 @@ def boosts_of(rules: Rules, catalog: Catalog, categories: Sequence[str]) -> list
             boost.multiply,
             boost.add,
             -1 if boost.category is None else categories.index(boost.category),
+            boost.new is not None,
         )
         for boost in rules.boosts
     ]
@@ -59,7 +60,8 @@ def _rows(boost: BoostRule, catalog: Catalog) -> Bools:
             raise RulesError(f"boosts: no item of the release is in category {boost.category}")
         return rows
     mask = np.zeros(len(catalog), np.bool_)
-    mask[catalog.rows_of(item_keys([boost.item or ""]))] = True
+    if boost.item is not None:
+        mask[catalog.rows_of(item_keys([boost.item]))] = True
     return mask
 
 

@@ -1,4 +1,4 @@
-"""Scores multiplied or raised, by category or by item."""
+"""Scores multiplied or raised, by category, by item, or for being new."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ class Boost:
     Attributes:
         rows: which rows of the release, bool [items].
         category: code of the category that was boosted, for items newer than the release; -1 when
-            it was an item.
+            it was another target.
+        new: items newer than the release were boosted.
         multiply, add: 1 and 0 change nothing.
     """
 
@@ -28,6 +29,7 @@ class Boost:
     multiply: float = 1.0
     add: float = 0.0
     category: int = -1
+    new: bool = False
 
 
 class Boosts:
@@ -42,7 +44,7 @@ class Boosts:
     def __init__(self, boosts: Sequence[Boost], items: int) -> None:
         """`items`: number of items of the release."""
         self._any = bool(boosts)
-        self._categories = [boost for boost in boosts if boost.category >= 0]
+        self._beyond = [boost for boost in boosts if boost.category >= 0 or boost.new]
         size = items if boosts else 0
         self._multiply: F32 = np.ones(size, np.float32)
         self._add: F32 = np.zeros(size, np.float32)
@@ -63,10 +65,10 @@ class Boosts:
         return Slate(slate.rows[order], scores[order]), notes
 
     def _of_inline(self, inline: InlineItems) -> tuple[F32, F32]:
-        """Factor and addend of each inline item, by its categories; float32 [m] both."""
+        """Factor and addend of each inline item; float32 [m] both."""
         multiply, add = np.ones(len(inline), np.float32), np.zeros(len(inline), np.float32)
-        for boost in self._categories if len(inline) else ():
-            inside = inline.features[:, boost.category] > 0
+        for boost in self._beyond if len(inline) else ():
+            inside = boost.new | (inline.features[:, boost.category] > 0)
             multiply[inside] *= boost.multiply
             add[inside] += boost.add
         return multiply, add

@@ -48,7 +48,7 @@ def test_ids_may_be_written_as_numbers(tmp_path):
         ("diversity: random", "diversity"),
         ("window: 0", "window"),
         ("boosts: [{multiply: 2}]", "boosts.0"),
-        ("boosts: [{item: a, category: b}]", "either category or item"),
+        ("boosts: [{item: a, category: b}]", "one of category, item and new"),
         ("boosts: [{item: a, multiply: -1}]", "boosts.0.multiply"),
         ("boosts: [{item: a, add: .nan}]", "boosts.0.add"),
         ("- a", "keys and values"),

@@ -65,6 +65,11 @@ async def test_a_boost_of_a_category_reaches_its_new_items(tmp_path):
     assert await rows_of(model, query([0, 1, -1, -2], inline(DRAMA, COMEDY), 4)) == [0, 1, -2, -1]
 
 
+async def test_items_can_be_boosted_for_being_new(tmp_path):
+    model = opened(tmp_path, Rerank("none", 1.0, 1, 0), "boosts: [{new: true, multiply: 100}]")
+    assert await rows_of(model, query([0, 1, -1, -2], inline(DRAMA, COMEDY), 4)) == [-1, -2, 0, 1]
+
+
 async def test_a_new_item_can_be_blocked(tmp_path):
     model = opened(tmp_path, Rerank("none", 1.0, 1, 0), "blocks: [new1, i0]")
     assert await rows_of(model, query([-2, 0, -1, 1], inline(DRAMA, DRAMA), 4)) == [-1, 1]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.schema.manifest import Manifest, ReleaseError
+from models.schema.manifest import FormatError, Manifest, ReleaseError
 from recstack.child import LEASH
 from services.chassis.errors import StartupError
 from services.inference.store import ReleaseStore
@@ -33,8 +33,11 @@ def prepare(releases: str, release: str, data: Path | None, say: Say) -> Prepare
 
     With `release`, that one. With `data`, the current release if it was trained on it, else the
     newest that was, else a new one. With neither, the current release, else a new one trained on
-    MovieLens-100K. Data made from a served log has pseudonyms for users: those of the data it goes
-    on from are loaded.
+    MovieLens-100K. Where another version of recstack made the current one, its place is taken by a
+    release of this version trained on the same data: the newest there is, else a new one.
+
+    Data made from a served log has pseudonyms for users: those of the data it goes on from are
+    loaded.
 
     Raises:
         StartupError: says what is wrong and what to do.
@@ -50,8 +53,11 @@ def _prepared(releases: str, release: str, data: Path | None, say: Say) -> Prepa
             chosen = _verified(store, release)
             return Prepared(chosen, data or _data_of(chosen, say))
         if data is None and (current := _current(store)):
-            chosen = _verified(store, current)
-            return Prepared(chosen, _data_of(chosen, say))
+            try:
+                chosen = _verified(store, current)
+                return Prepared(chosen, _data_of(chosen, say))
+            except FormatError as error:
+                data = _same_data(error, say)
         data = data or DATA / FIRST_DATA
         fingerprint = fingerprint_of(data)
         chosen_id = _trained_on(store, fingerprint) or _train(store, data, say)
@@ -71,6 +77,15 @@ def _verified(store: ReleaseStore, release: str) -> Manifest:
 def _current(store: ReleaseStore) -> str:
     """The id of the current release, empty when there is no release at all."""
     return store.current() if store.ids() else ""
+
+
+def _same_data(error: FormatError, say: Say) -> Path:
+    """The data to train on instead of serving a release of another version."""
+    folder = DATA / error.data_name
+    if not error.data_name or not (error.data_name == FIRST_DATA or folder.is_dir()):
+        raise error
+    say(f"{error}; a release of {folder} that it reads takes its place")
+    return folder
 
 
 def _with_users(data: Path | None, say: Say) -> Path | None:

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from services.domain.arrays import F32, U8, U32, U64
 
 HISTORY = 200
+NOBODY = "anybody"
 PART = 200  # users in one step of an import
 
 
 def users_of(data: Path) -> Iterator[UserImport]:
     """Every user of the data set: attributes, the last events newest first, and all items seen.
+
+    Those who did nothing yet come last.
 
     Raises:
         DataError: no data set in `data`, or a damaged one.
@@ -36,16 +39,20 @@ def users_of(data: Path) -> Iterator[UserImport]:
     }
     for user_id, events in _columns(tables.interactions):
         newest_first = events.keys[::-1]
-        yield UserImport(user_id, profiles.get(user_id, {}), events.history(), newest_first)
+        yield UserImport(user_id, profiles.pop(user_id, {}), events.history(), newest_first)
+    nothing = np.empty(0, np.uint64)
+    for user_id, profile in profiles.items():
+        yield UserImport(user_id, profile, History.empty(), nothing)
 
 
 def example_user(data: Path | None) -> str:
-    """A user of the data set, for commands to try; without one, anybody: a cold start."""
+    """A user of the data set, for commands to try; without one, NOBODY: a cold start."""
     if data is None:
-        return "anybody"
+        return NOBODY
     from models.data.dataset import Dataset
 
-    return str(Dataset.open(data).tables().users["user_id"][0])
+    users = Dataset.open(data).tables().users["user_id"]
+    return str(users[0]) if len(users) else NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ def _columns(interactions: "pl.DataFrame") -> Iterator[tuple[str, _Events]]:
     times = interactions["time"].to_numpy().clip(0).astype(np.uint32)
     events = interactions["event"].to_numpy().astype(np.uint8)
     values = interactions["value"].to_numpy().astype(np.float32)
-    bounds = [0, *(np.flatnonzero(users[1:] != users[:-1]) + 1), len(users)]
+    bounds = np.unique([0, *(np.flatnonzero(users[1:] != users[:-1]) + 1), len(users)])
     for start, end in pairwise(bounds):
         part = slice(start, end)
         yield (

@@ -23,6 +23,9 @@ ITEMS = "items.parquet"
 DESCRIPTION = "dataset.json"
 REJECTED = "rejected.tsv"
 
+ITEM_COLUMNS = ("item_id", "title", "categories", "tags", "text")
+"""Columns of items that are no attributes."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

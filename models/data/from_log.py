@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import polars as pl
 
 from models.data import attributes
-from models.data.dataset import Dataset, Description, Tables, save
+from models.data.dataset import ITEM_COLUMNS, Dataset, Description, Tables, save
 from models.data.importer import Imported, Target
 from models.data.interactions import REJECTED_SCHEMA
 from models.data.served import ServedLog
@@ -14,6 +14,8 @@ from services.items.record import ItemRecord
 from services.journal.pseudonym import pseudonym
 
 NOT_ATTRIBUTES = ("preferences",)  # of a profile: a choice of categories, read by recall alone
+
+LISTS = ("categories", "tags")  # columns of items with several names each
 
 _SOURCE = "#source"  # 0: the base data set, 1: the log
 
@@ -129,7 +131,7 @@ def _with_records(items: pl.DataFrame, records: Sequence[ItemRecord]) -> pl.Data
     """The items with what their owner put of them since."""
     rows = [
         {
-            **record.attributes,
+            **{n: v for n, v in record.attributes.items() if n not in ITEM_COLUMNS},
             "item_id": record.item_id,
             "title": record.title or record.item_id,
             "categories": list(record.categories),
@@ -145,7 +147,8 @@ def _replaced(table: pl.DataFrame, rows: Sequence[Mapping[str, object]]) -> pl.D
     """The table with these rows instead of those with their id; new columns are added."""
     if not rows:
         return table
-    new = pl.DataFrame(rows, infer_schema_length=None)
+    lists = {name: pl.List(pl.String) for row in rows for name in LISTS if name in row}
+    new = pl.DataFrame(rows, schema_overrides=lists, infer_schema_length=None)
     names = list(dict.fromkeys([*table.columns, *sorted(new.columns)]))
     every = pl.concat([new, table.join(new, on=table.columns[0], how="anti")], how="diagonal")
     return (

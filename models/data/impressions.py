@@ -8,14 +8,13 @@ import numpy as np
 import polars as pl
 
 from models.data.served import LoggedRequest, ServedLog
-from models.schema.history import ENGAGED
+from models.schema.history import ENGAGED, LIKED
 from services.domain.arrays import F32, I64, U32, U64, Bools
 from services.domain.candidates import Candidates
 from services.domain.context import RequestContext, UserContext
 from services.domain.events import EventType
 from services.journal.request import Ranked
 
-LIKED = (EventType.LIKE, EventType.PURCHASE)
 SECONDS = 86_400  # an event that names no request is of a list that was served at most so long ago
 MOST = 50_000  # lists held at once: some 10 kB each
 

@@ -70,6 +70,24 @@ class Cleaned:
     notes: tuple[str, ...]
 
 
+NO_LOG = Cleaned(
+    pl.DataFrame(
+        schema={
+            "user_id": pl.String,
+            "item_id": pl.String,
+            "event": pl.UInt8,
+            "value": pl.Float32,
+            "time": pl.Int64,
+            "order": pl.Int64,
+        }
+    ),
+    pl.DataFrame(schema=REJECTED_SCHEMA),
+    duplicates=0,
+    notes=(),
+)
+"""Where nobody did anything yet."""
+
+
 def id_problem(column: str, noun: str) -> pl.Expr:
     """Why a column's value is not an id; null when it is one."""
     value = pl.col(column)

@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+
+import numpy as np
 
 from models.data.dataset import Dataset
 from models.evaluation import EvaluationError, wanted
@@ -15,6 +17,7 @@ from models.evaluation.plain.dataset import Protocol, splits_of
 from models.evaluation.plain.models import Hyper
 from models.evaluation.release import judge
 from models.evaluation.wanted import Wanted
+from models.schema import layout
 from models.schema.manifest import Manifest
 from models.training.log import Log
 
@@ -48,7 +51,7 @@ class Events:
 
     Attributes:
         protocol: last-out, or time.
-        after: for time: unix seconds; 0: when the release was made.
+        after: for time: unix seconds.
         test: items of this file instead; the whole data set is history.
     """
 
@@ -102,23 +105,50 @@ def of_release(folder: Path, events: Events, report: Report) -> Places:
     """
     dataset, manifest = Dataset.open(events.data), Manifest.read(folder)
     tables, about = dataset.tables(), dataset.description
-    if about.fingerprint == manifest.data_fingerprint and not events.test:
+    if about.fingerprint in _trained_on(folder) and not events.test:
         raise EvaluationError(
             f"{manifest.id} was trained on this very data, so it knows the answers; leave --data "
             "out for what its training measured before it saw them"
         )
     log = Log.of(tables, about.has_clock)
-    asked = _wanted(log, tables.items["item_id"].to_list(), events, manifest)
+    asked = _wanted(log, tables.items["item_id"].to_list(), events)
+    if log.has_clock:
+        early = int(np.count_nonzero(asked.times < newest([folder])))
+        asked = replace(asked, notes={**asked.notes, "queries from before the release": early})
     funnel = Funnel.open(folder)
     return judge(funnel, log, asked, about.fingerprint, report(f"{manifest.id}: {asked.protocol}"))
 
 
-def _wanted(log: Log, item_ids: Sequence[str], events: Events, manifest: Manifest) -> Wanted:
+def newest(folders: Sequence[Path]) -> int:
+    """When the last of these releases was made, unix seconds: what comes later, none has seen.
+
+    Raises:
+        ReleaseError: when one is not a release.
+    """
+    made = [datetime.fromisoformat(Manifest.read(folder).created) for folder in folders]
+    return int(max(made).timestamp())
+
+
+def _trained_on(folder: Path) -> set[str]:
+    """Fingerprints of the data of a release, and of those before it, as far as they are there.
+
+    A release of a served log was trained on all that the release which served was.
+    """
+    found: set[str] = set()
+    while (folder / layout.MANIFEST).is_file():
+        manifest = Manifest.read(folder)
+        found.add(manifest.data_fingerprint)
+        if not manifest.parent:
+            break
+        folder = folder.parent / manifest.parent
+    return found
+
+
+def _wanted(log: Log, item_ids: Sequence[str], events: Events) -> Wanted:
     if events.test:
         return wanted.given(log, item_ids, files.read(events.test))
     if events.protocol == "last-out":
         return wanted.last_items(log)
     if events.protocol == "time":
-        made = int(datetime.fromisoformat(manifest.created).timestamp())
-        return wanted.after(log, events.after or made)
+        return wanted.after(log, events.after)
     raise EvaluationError(f"a release is evaluated by last-out or time, not {events.protocol!r}")

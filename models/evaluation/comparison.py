@@ -43,7 +43,7 @@ def comparison(a: Places, b: Places, ks: Sequence[int]) -> Table:
 
 
 def check_pair(a: Places, b: Places) -> None:
-    """EvaluationError when the two do not answer the same queries."""
+    """EvaluationError when the two do not answer the same queries, or none."""
     for name in ("fingerprint", "protocol", "ranking"):
         mine, theirs = getattr(a.about, name), getattr(b.about, name)
         if mine != theirs:
@@ -56,6 +56,8 @@ def check_pair(a: Places, b: Places) -> None:
         raise EvaluationError(
             f"{a.about.subject} and {b.about.subject} cannot be compared: their users differ"
         )
+    if not len(a):
+        raise EvaluationError("there is nothing to compare: nothing was measured")
 
 
 def of_stages(places: Places, ks: Sequence[int]) -> list[Table]:

@@ -23,17 +23,8 @@ from models.evaluation.values import accuracy
 
 
 def report(places: Places, ks: Sequence[int]) -> Report:
-    """All tables of one evaluation."""
+    """All tables of one evaluation; none where there was nothing to be found."""
     about = places.about
-    measured = accuracy(places, ks)
-    pairs = of_stages if "rerank" in about.stages else first_and_others
-    tables = [
-        *(_accuracy(places, measured, k) for k in ks),
-        _beyond(places),
-        *_losses(places),
-        *(pairs(places, ks) if len(places) else []),
-        *_probabilities(places),
-    ]
     facts = [
         ("data", about.data),
         ("protocol", about.protocol),
@@ -43,7 +34,21 @@ def report(places: Places, ks: Sequence[int]) -> Report:
         ("true items", f"{places.offsets[-1]}"),
         *((name, str(count)) for name, count in about.notes.items() if count),
     ]
-    return Report(about.subject, tuple(facts), tuple(tables))
+    if not len(places):
+        facts.append(("nothing measured", "no user did enough to hold something out"))
+    return Report(about.subject, tuple(facts), tuple(_tables(places, ks) if len(places) else ()))
+
+
+def _tables(places: Places, ks: Sequence[int]) -> list[Table]:
+    measured = accuracy(places, ks)
+    pairs = of_stages if "rerank" in places.about.stages else first_and_others
+    return [
+        *(_accuracy(places, measured, k) for k in ks),
+        _beyond(places),
+        *_losses(places),
+        *pairs(places, ks),
+        *_probabilities(places),
+    ]
 
 
 def _accuracy(places: Places, measured: Mapping[str, Mapping[str, Interval]], k: int) -> Table:

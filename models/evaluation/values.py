@@ -40,7 +40,10 @@ def of_manifest(places: Places) -> dict[str, float]:
     """The metrics that a manifest keeps: `<stage>.<metric>`, and as `<..>.ci95` half an interval.
 
     NDCG@10 and HR@10 of every stage, recall@300 of the channels alone and of the merged list.
+    Nothing where there was nothing to be found.
     """
+    if not len(places):
+        return {}
     found: dict[str, float] = {}
     for stage in places.about.stages:
         candidates = stage not in ("prerank", "rank", "rerank")

@@ -79,7 +79,7 @@ def after(log: Log, time: int) -> Wanted:
 
 
 def given(log: Log, item_ids: Sequence[str], test: PlainFile) -> Wanted:
-    """The items of a file; a user's history is the whole log.
+    """The items of a file; a user's history is the whole log, and now is when that ends.
 
     Unknown users and items, and items that the user already had, are left out and counted.
     """
@@ -96,8 +96,9 @@ def given(log: Log, item_ids: Sequence[str], test: PlainFile) -> Wanted:
         "test items that the user had before": int(np.count_nonzero(had)),
     }
     some, items = np.divmod(pairs[~had], log.item_count)
-    last = log.times[log.offsets[1:] - 1].astype(np.int64) * log.has_clock
-    wanted = _grouped(some, items, log.sizes, last, "items of a test file")
+    now = int(log.times.max(initial=0)) * log.has_clock
+    times = np.full(log.user_count, now, np.int64)
+    wanted = _grouped(some, items, log.sizes, times, "items of a test file")
     return _checked(wanted, notes)
 
 

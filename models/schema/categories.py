@@ -36,22 +36,30 @@ class Categories:
         rows, scores = folder / layout.CATEGORY_ROWS, folder / layout.CATEGORY_SCORES
         return Categories(tuple(names), mapped(rows), mapped(scores), recency)
 
-    def interests(self, history: I32 | I64, preferred: Sequence[str], catalog: Catalog) -> F32:
-        """How much a user wants each category, float32 [c].
+    def interests(
+        self, histories: I64, preferred: Sequence[Sequence[str]], catalog: Catalog
+    ) -> F32:
+        """How much B users want each category, float32 [B, c].
 
         The event at position p gives (1 + p) ** -recency, shared by the categories of its item; a
         category that the user chose gets PREFERENCE more.
 
         Args:
-            history: rows, newest first, -1 pads.
-            preferred: names; unknown ones are ignored.
+            histories: rows, newest first, -1 pads, int64 [B, L].
+            preferred: names, by user; unknown ones are ignored.
         """
-        positions = np.flatnonzero(history >= 0)
-        codes, counts = catalog.category_codes_of(history[positions].astype(np.int64))
+        users, positions = (histories >= 0).nonzero()
+        codes, counts = catalog.category_codes_of(histories[users, positions])
         shares = (1.0 + positions) ** -self.recency / np.maximum(counts, 1)
-        found = np.bincount(codes, np.repeat(shares, counts), len(self.names)).astype(np.float32)
-        found[[code for code, name in enumerate(self.names) if name in preferred]] += PREFERENCE
-        return found
+        shape = (len(histories), len(self.names))
+        cells = codes + (users * shape[1]).repeat(counts)
+        found = np.bincount(cells, shares.repeat(counts), shape[0] * shape[1])
+        wanted = found.astype(np.float32).reshape(shape)
+        for user, names in enumerate(preferred):
+            if names:
+                chosen = [code for code, name in enumerate(self.names) if name in names]
+                wanted[user, chosen] += PREFERENCE
+        return wanted
 
     def fetch(self, interests: F32, item_count: int, limit: int) -> tuple[I32, F32]:
         """Best `limit` items: the score of an item is the sum of interest * score of its lists.

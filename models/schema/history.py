@@ -7,6 +7,7 @@ to the newest one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from services.domain.context import History
 from services.domain.events import EventType
 
 ENGAGED = (EventType.CLICK, EventType.LIKE, EventType.PURCHASE, EventType.DWELL)
+LIKED = (EventType.LIKE, EventType.PURCHASE)
 EVENT_SIZE = 8  # EventType numbers are below this; 0 pads
 GAP_SIZE = 32  # log2 of seconds
 RECENT = 5  # events that models may read one by one; arrays are at least this long
@@ -55,21 +57,24 @@ class EncodedHistory:
 
 def encode_histories(histories: Sequence[History], catalog: Catalog, length: int) -> EncodedHistory:
     """The newest `length` engagements of each user with items the release has."""
-    kept = [_engaged(history, catalog, length) for history in histories]
-    size = max([RECENT, *(len(rows) for rows, _, _ in kept)])
-    shape = (len(kept), size)
+    kept, owners = _engaged(histories, catalog)
+    counts = np.bincount(owners, minlength=len(histories))
+    starts = np.cumsum(counts) - counts
+    columns = np.arange(len(owners)) - starts.repeat(counts)
+    shape = (len(histories), max(RECENT, min(length, int(counts.max(initial=0)))))
     encoded = EncodedHistory(
         np.full(shape, -1, np.int64),
         np.zeros(shape, np.int64),
         np.zeros(shape, np.int64),
         np.zeros(shape, np.float32),
     )
-    for i, (rows, events, times) in enumerate(kept):
-        n = len(rows)
-        encoded.rows[i, :n] = rows
-        encoded.events[i, :n] = events
-        encoded.gaps[i, :n] = gap_bucket(times[:1] - times)
-        encoded.mask[i, :n] = 1.0
+    newest = np.append(kept.times, 0).take(starts).repeat(counts)
+    new = (columns < length).nonzero()[0]
+    cells = owners.take(new) * shape[1] + columns.take(new)
+    encoded.rows.reshape(-1)[cells] = kept.rows.take(new)
+    encoded.events.reshape(-1)[cells] = kept.events.take(new)
+    encoded.gaps.reshape(-1)[cells] = gap_bucket((newest - kept.times).take(new))
+    encoded.mask.reshape(-1)[cells] = 1.0
     return encoded
 
 
@@ -90,11 +95,23 @@ def gather(table: F32, rows: I64) -> F32:
     return found
 
 
-def _engaged(history: History, catalog: Catalog, length: int) -> tuple[I64, I64, I64]:
-    rows = catalog.rows_of(history.keys)
-    keep = np.flatnonzero(_IS_ENGAGED[history.events] & (rows >= 0))[:length]
-    return (
-        rows[keep].astype(np.int64),
-        history.events[keep].astype(np.int64),
-        history.times[keep].astype(np.int64),
-    )
+class _Engagements(NamedTuple):
+    """Of several users, one after the other, int64 [n]; `times` are unix seconds."""
+
+    rows: I64
+    events: I64
+    times: I64
+
+
+def _engaged(histories: Sequence[History], catalog: Catalog) -> tuple[_Engagements, I64]:
+    """All engagements with items the release has, and the user of each, int64 [n]."""
+    if not histories:
+        nothing = np.empty(0, np.int64)
+        return _Engagements(nothing, nothing, nothing), nothing
+    events = np.concatenate([history.events for history in histories])
+    rows = catalog.rows_of(np.concatenate([history.keys for history in histories]))
+    times = np.concatenate([history.times for history in histories])
+    owners = np.arange(len(histories)).repeat([len(history) for history in histories])
+    at = (_IS_ENGAGED.take(events) & (rows >= 0)).nonzero()[0]
+    found = (column.take(at).astype(np.int64) for column in (rows, events, times))
+    return _Engagements(*found), owners.take(at)

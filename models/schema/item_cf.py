@@ -8,9 +8,10 @@ import numpy as np
 from models.schema import layout
 from models.schema.arrays import mapped
 from services.domain.arrays import F32, I32, I64
-from services.domain.candidates import best_first
+from services.domain.candidates import leading
 
 _DENSE = 8  # items by neighbours up to which a column of all items is cheaper than sorting
+_ONE = np.int32(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,14 @@ def best_sums(rows: I32, values: F32, item_count: int, limit: int) -> tuple[I32,
     Returns:
         rows int32 [k], sums float32 [k], best first, distinct; ties by row.
     """
-    kept = rows >= 0
-    found, totals = sums(rows[kept], values[kept], item_count)
-    best = best_first(totals, limit)
+    if item_count > _DENSE * len(rows):
+        kept = rows >= 0
+        found, totals = sums(rows[kept], values[kept], item_count)
+    else:
+        totals = np.bincount(rows + _ONE, values, item_count + 1)[1:].astype(np.float32)
+        found = np.flatnonzero(totals > 0)
+        totals = totals.take(found)
+    best = leading(totals, limit)
     best = best[: int(np.count_nonzero(totals[best] > 0))]
     return found[best].astype(np.int32), totals[best]
 

@@ -18,6 +18,18 @@ class ReleaseError(Exception):
     hint = "make a release with `recstack train`, or name one that is there"
 
 
+class FormatError(ReleaseError):
+    """A release that another version of recstack made.
+
+    Attributes:
+        data_name: name of the data set it was trained on; empty: it does not say.
+    """
+
+    def __init__(self, message: str, data_name: str) -> None:
+        super().__init__(message)
+        self.data_name = data_name
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What a release is.
@@ -57,6 +69,7 @@ class Manifest:
         """Reads the manifest of the release in `folder`.
 
         Raises:
+            FormatError: another version of recstack made it.
             ReleaseError: when there is none or it is not one.
         """
         path = folder / layout.MANIFEST
@@ -65,18 +78,14 @@ class Manifest:
             if (folder / layout.MANIFEST_HASH).read_bytes() != _hash_line(content):
                 raise ReleaseError(f"{path} was changed after the release was made")
             raw: dict[str, Any] = json.loads(content)
+            _check_format(path, raw)
             raw["channels"], raw["tasks"] = tuple(raw["channels"]), tuple(raw["tasks"])
-            manifest = Manifest(**raw)
+            return Manifest(**raw)
         except FileNotFoundError as error:
             name = Path(str(error.filename)).name
             raise ReleaseError(f"no release in {folder}: {name} is missing") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ReleaseError(f"{path} is not a manifest: {error}") from error
-        if manifest.format != FORMAT:
-            raise ReleaseError(
-                f"{path} has format {manifest.format}; this version of recstack reads {FORMAT}"
-            )
-        return manifest
 
     def write(self, folder: Path) -> None:
         """Writes the manifest and its own hash into `folder`."""
@@ -102,6 +111,12 @@ class Manifest:
         ]
         if wrong:
             raise ReleaseError(f"release {self.id} is corrupted: {'; '.join(wrong)}")
+
+
+def _check_format(path: Path, raw: Mapping[str, Any]) -> None:
+    if raw["format"] != FORMAT:
+        message = f"{path} has format {raw['format']}; this version of recstack reads {FORMAT}"
+        raise FormatError(message, str(raw.get("data_name", "")))
 
 
 def _hash_line(content: bytes) -> bytes:

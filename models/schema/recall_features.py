@@ -9,6 +9,7 @@ from services.domain.candidates import Candidates, descending
 from services.domain.live import STATISTICS
 
 PER_CHANNEL = 3
+_ONE, _LEAST = np.float32(1), np.float32(1e-6)
 
 
 def feature_count(channel_count: int) -> int:
@@ -22,10 +23,21 @@ def recall_features(lists: Sequence[Candidates], channel_count: int) -> F32:
     By channel: the score, the score by the query's best one, and 1 / (1 + rank in the channel);
     all 0 where the channel did not recall the item. After them the item's statistics.
     """
-    parts = [_of_query(candidates) for candidates in lists if len(candidates)]
-    if not parts:
-        return np.empty((0, feature_count(channel_count)), np.float32)
-    return np.concatenate(parts)
+    width = feature_count(channel_count)
+    features = np.zeros((sum(len(candidates) for candidates in lists), width), np.float32)
+    if not len(features):
+        return features
+    channels, items, scores = _finds(lists)
+    groups = owners(lists).take(items) + channels * len(lists)
+    best, ranks = _best_and_ranks(groups, scores, channel_count * len(lists))
+    cells, flat = items * width + channels * PER_CHANNEL, features.reshape(-1)
+    flat[cells] = scores
+    flat[cells + 1] = scores / best
+    flat[cells + 2] = _ONE / ranks
+    if any(candidates.statistics.size for candidates in lists):
+        statistics = [candidates.all_statistics() for candidates in lists]
+        features[:, PER_CHANNEL * channel_count :] = np.concatenate(statistics)
+    return features
 
 
 def owners(lists: Sequence[Candidates]) -> I64:
@@ -33,19 +45,33 @@ def owners(lists: Sequence[Candidates]) -> I64:
     return np.repeat(np.arange(len(lists)), [len(candidates) for candidates in lists])
 
 
-def _of_query(candidates: Candidates) -> F32:
-    count, channels = candidates.recall_scores.shape
-    scores = np.ascontiguousarray(candidates.recall_scores.T)  # [C, n]: rows are sorted fastest
-    bits = np.arange(channels, dtype=np.uint32)[:, None]
-    recalled = (candidates.channels >> bits) & np.uint32(1) == 1
-    order = descending(np.where(recalled, scores, np.float32(-np.inf)))
-    shares = np.empty((channels, count), np.float32)
-    np.put_along_axis(shares, order, 1.0 / np.arange(1, count + 1, dtype=np.float32)[None], axis=1)
-    scores = np.where(recalled, scores, np.float32(0))
-    best = np.maximum(np.abs(scores).max(axis=1, keepdims=True), np.float32(1e-6))
-    features = np.empty((count, feature_count(channels)), np.float32)
-    grid = features[:, : PER_CHANNEL * channels].reshape(count, channels, PER_CHANNEL)
-    for column, values in enumerate((scores, scores / best, shares * recalled)):
-        grid[:, :, column] = values.T
-    features[:, PER_CHANNEL * channels :] = candidates.all_statistics()
-    return features
+def _finds(lists: Sequence[Candidates]) -> tuple[I64, I64, F32]:
+    """Who recalled what, channel after channel: channels, positions of candidates, scores [f]."""
+    scores = np.concatenate([candidates.recall_scores for candidates in lists if len(candidates)])
+    masks = np.concatenate([candidates.channels for candidates in lists])
+    count, width = scores.shape
+    bits = np.uint32(1) << np.arange(width, dtype=np.uint32)
+    recalled = (masks & bits[:, None]) > 0
+    channels = np.arange(width).repeat(recalled.sum(axis=1))
+    items = recalled.reshape(-1).nonzero()[0] - channels * count
+    return channels, items, scores.reshape(-1).take(items * width + channels)
+
+
+def _best_and_ranks(groups: I64, scores: F32, count: int) -> tuple[F32, F32]:
+    """Best magnitude in the group of each score, and its place there from the highest, from 1.
+
+    Args:
+        groups: ascending, below `count`, int64 [f]; equal scores of one keep their order.
+    """
+    sizes = np.bincount(groups, minlength=count)
+    sizes = sizes[sizes > 0]
+    starts = np.cumsum(sizes) - sizes
+    best = np.maximum.reduceat(np.abs(scores), starts) if len(starts) else scores
+    places = (np.arange(1, len(groups) + 1) - starts.repeat(sizes)).astype(np.float32)
+    order = descending(scores)
+    # Small integers are sorted by radix, which is several times faster.
+    small = groups.take(order).astype(np.min_scalar_type(count))
+    order = order.take(np.argsort(small, kind="stable"))
+    ranks = np.empty(len(groups), np.float32)
+    ranks[order] = places
+    return np.maximum(best, _LEAST).repeat(sizes), ranks

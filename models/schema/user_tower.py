@@ -39,12 +39,21 @@ class UserEncoder:
     ) -> tuple[EncodedHistory, I64]:
         """Histories, and fields int64 [B, 1 + F + Fc]: history length, profile, request."""
         history = encode_histories([c.history for c in contexts], self.catalog, self.length)
+        return history, self.fields(history, contexts, requests)
+
+    def fields(
+        self,
+        history: EncodedHistory,
+        contexts: Sequence[UserContext],
+        requests: Sequence[RequestContext],
+    ) -> I64:
+        """Fields alone, int64 [B, 1 + F + Fc], of histories that are encoded."""
         fields = [
             history.lengths[:, None],
             self.schema.encode_profiles([c.profile for c in contexts]),
             self.schema.encode_contexts([r.attributes for r in requests]),
         ]
-        return history, np.concatenate(fields, axis=1)
+        return np.concatenate(fields, axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,15 @@ class UserTowerEncoder:
         """
         history, fields = self.users.encode(contexts, requests)
         return user_feed(history, fields, self.items)
+
+    def feed_of(
+        self,
+        history: EncodedHistory,
+        contexts: Sequence[UserContext],
+        requests: Sequence[RequestContext],
+    ) -> Feed:
+        """As `feed`, of histories that are encoded."""
+        return user_feed(history, self.users.fields(history, contexts, requests), self.items)
 
 
 def user_feed(history: EncodedHistory, fields: I64, items: F32) -> Feed:

@@ -5,9 +5,7 @@ import numpy as np
 from models.training.log import Log
 from services.domain.arrays import F32
 from services.domain.live import NOTHING_LIVE, STATISTICS, Live
-from services.statistics.decay import Decayed
-
-TRENDING = 200  # items of the trending list
+from services.statistics.decay import TRENDING_LIMIT, Decayed
 
 _IS_CTR = np.array([name.startswith("ctr") for name in STATISTICS])
 
@@ -15,7 +13,8 @@ _IS_CTR = np.array([name.startswith("ctr") for name in STATISTICS])
 class Clock:
     """The live state that requests of the past had, by the events of a log before them.
 
-    A log has engagements alone, so the CTR of every item is as of one without impressions.
+    Engagements alone are counted, so the CTR of every item is as of one without impressions: those
+    of a list come just before the click that is to be foretold, and would give it away.
     """
 
     def __init__(self, log: Log) -> None:
@@ -38,7 +37,7 @@ class Clock:
             rows = self._log.rows[self._order[fresh]]
             self._decayed.add(rows, True, self._times[fresh])
             self._counted = end
-        rows, scores = self._decayed.trending(now, TRENDING)
+        rows, scores = self._decayed.trending(now, TRENDING_LIMIT)
         return Live(
             statistics=_without_ctr(self._decayed.features(now)),
             trending_rows=rows,

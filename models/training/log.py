@@ -7,10 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from models.data.dataset import Tables
-from models.schema.history import ENGAGED
+from models.schema.history import ENGAGED, LIKED
 from services.domain.arrays import F32, I64, U8, U32, U64, Bools
 from services.domain.context import History, Seen, UserContext
-from services.domain.events import EventType
 from services.domain.ids import item_keys
 
 
@@ -94,8 +93,8 @@ class Log:
 
     @cached_property
     def liked(self) -> Bools:
-        """Whether the user of each event has a LIKE of its item anywhere in the log, bool [E]."""
-        return np.isin(self._pairs, self._pairs[self.events == EventType.LIKE])
+        """Whether the user of each event likes or buys its item anywhere in the log, bool [E]."""
+        return np.isin(self._pairs, self._pairs[np.isin(self.events, LIKED)])
 
     @property
     def _pairs(self) -> I64:

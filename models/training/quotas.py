@@ -63,7 +63,8 @@ class Search:
 def search(places: Places) -> Search:
     """Quotas by coordinate search for the recall at DEPTH of the merged list.
 
-    Channels are merged as services.recall.merge does: by the best place / quota of an item. Each
+    Items are chosen as services.recall.merge chooses them: by their best place / quota. The order
+    that it gives the chosen ones afterwards is left out: quotas decide what gets in. Each
     channel in turn is given its best quota, until nothing changes; then the channel that is missed
     least goes, when it is missed by less than LEAST_GAIN, and the rest is searched again. LIVE
     channels have fixed quotas, KEPT ones least quotas.
@@ -150,7 +151,7 @@ class _Objective:
         return self._known[key]
 
     def _merged(self, quotas: tuple[int, ...]) -> F32:
-        """Place of each found answer in the merged list, from 0; ties count half."""
+        """Place of each found answer in the order of choice, from 0; ties count half."""
         places = self.places
         best = np.full(places.places.shape[1], np.inf, np.float32)
         for place, quota in zip(places.places, quotas, strict=True):

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from models.data.dataset import Tables
+from models.data.dataset import ITEM_COLUMNS, Tables
 from models.schema.features import FeatureSchema, Field
 
 BINS = 10
@@ -10,9 +10,6 @@ MAX_VALUES = 200  # most frequent values of an attribute that become its vocabul
 NUMERIC = 0.95  # share of values that must be numbers for bins
 NO_NAMES = pl.Series([], dtype=pl.List(pl.String))
 MIN_DISTINCT = 12  # numbers with fewer distinct values are names, such as codes
-
-
-OWN = ("item_id", "title", "categories", "tags", "text")  # columns of items that are no attributes
 
 
 def derive(tables: Tables, text_size: int) -> FeatureSchema:
@@ -24,7 +21,7 @@ def derive(tables: Tables, text_size: int) -> FeatureSchema:
     tags = tables.items["tags"] if "tags" in tables.items.columns else NO_NAMES
     return FeatureSchema(
         user=_fields(tables.users.drop("user_id")),
-        item=_fields(tables.items.drop(OWN, strict=False)),
+        item=_fields(tables.items.drop(ITEM_COLUMNS, strict=False)),
         categories=_names(tables.items["categories"]),
         tags=_names(tags),
         text_size=text_size,

@@ -122,12 +122,13 @@ def import_(
 ) -> None:
     """Import your own logs, with tables of users and items if you have them.
 
+    Where nobody did anything yet, a table of items alone.
     Rows that cannot be used are counted, the first are shown,
     and all are in rejected.tsv in the new folder.
     """
     with _failures(), _watching() as watch:
         from models.data.attributes import ItemTable, UserTable
-        from models.data.importer import Target, import_logs
+        from models.data.importer import LogFile, Target, import_logs
         from models.data.interactions import LogColumns
         from models.data.movielens import import_1m
 
@@ -136,8 +137,21 @@ def import_(
                 raise DataError("--movielens-1m takes no --interactions, --users or --items")
             done = import_1m(movielens_1m, Target(to, name or "ml-1m", force), watch)
         else:
-            if not interactions or not user or not item or not name:
-                raise DataError("give --interactions, --user, --item and --name; see --help")
+            given = (user and item) if interactions else items
+            if not name or not given:
+                raise DataError(
+                    "give --name, and --interactions with --user and --item; where nobody did "
+                    "anything yet, --items alone; see --help"
+                )
+            if not interactions and (event or rating or time or order or event_map):
+                raise DataError(
+                    "--event, --rating, --time, --order and --event-map are of what "
+                    "--interactions gives"
+                )
+            if items and not (item_id or item):
+                raise DataError("--items needs --item-id, the column of ids")
+            if users and not (user_id or user):
+                raise DataError("--users needs --user-id, the column of ids")
             if user_id and not users:
                 raise DataError("--user-id is of the table that --users gives")
             if (item_id or title or categories or tags) and not items:
@@ -147,13 +161,14 @@ def import_(
             columns = LogColumns(
                 user, item, event, rating, time, order, _event_map(event_map), like_at
             )
+            logged = LogFile(interactions, columns) if interactions else None
             tables = (
                 UserTable(users, user_id or user) if users else None,
                 ItemTable(items, item_id or item, title, categories, category_separator, tags)
                 if items
                 else None,
             )
-            done = import_logs(interactions, columns, Target(to, name, force), tables, watch)
+            done = import_logs(logged, Target(to, name, force), tables, watch)
     _report(done)
 
 

@@ -67,7 +67,8 @@ def evaluate(
         from models.evaluation.plain.dataset import Protocol
         from models.evaluation.plain.models import Hyper
 
-        _check(train, test, data, negatives, model, release, against)
+        releases_asked, moment = bool(release or against), bool(protocol or after)
+        _Asked(train, test, data, negatives, model, releases_asked, moment, sampled).check()
         models = cases.Models(_names(model), Hyper(l2, neighbours, shrink), sampled, seed)
         others: list[Places] = []
         if train and test:
@@ -76,9 +77,11 @@ def evaluate(
             how = Protocol(protocol or "last-out", share, folds, seed)
             places = cases.of_dataset(data, how, models, steps)
         else:
-            events = cases.Events(data, protocol or "time", after, test) if data else None
             names = [release or _current(releases), *([against] if against else [])]
-            places, *others = [_measured(releases / name, events, steps) for name in names]
+            folders = [_folder(releases, name) for name in names]
+            since = after or cases.newest(folders)
+            events = cases.Events(data, protocol or "time", since, test) if data else None
+            places, *others = [_measured(folder, events, steps) for folder in folders]
     _write(places, others, ks, _Targets(markdown, plots, json_))
 
 
@@ -96,8 +99,6 @@ def _measured(folder: Path, events: "Events | None", steps: Steps) -> "Places":
     from models.evaluation import cases
     from models.evaluation.places import Places
 
-    if not folder.is_dir():
-        raise ReleaseError(f"no release {folder.name} in {folder.parent}")
     return cases.of_release(folder, events, steps) if events else Places.read(folder)
 
 
@@ -132,7 +133,8 @@ def _print(report: "Report") -> None:
     for name, value in report.facts:
         print_table(f"  {escape(name)}: {escape(value)}")
     for table in report.tables:
-        shown = new_table(*table.columns, title=f"\n{table.title}")
+        print_table(f"\n[italic]{escape(table.title)}[/italic]")
+        shown = new_table(*table.columns)
         for column in shown.columns[1:]:
             column.justify = "right"
         for row in table.rows:
@@ -143,35 +145,47 @@ def _print(report: "Report") -> None:
             print_table(f"[dim]{escape(table.note)}[/dim]")
 
 
-def _check(
-    train: Path | None,
-    test: Path | None,
-    data: Path | None,
-    negatives: Path | None,
-    model: Sequence[str] | None,
-    release: str,
-    against: str,
-) -> None:
-    """What may be asked together."""
-    problems = {
-        "--train needs --test": train and not test,
-        "--test needs --train, or --data with a release": test and not (train or data),
-        "--negatives needs --train and --test": negatives and not train,
-        "--train and --data are two ways to give data": train and data,
-        "--model needs --train and --test, or --data": model and not (train or data),
-        "--release and --against are not for plain models": (train or model)
-        and (release or against),
-    }
-    for problem, wrong in problems.items():
-        if wrong:
-            raise Failure(problem)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Options that do not go with every other."""
+
+    train: Path | None
+    test: Path | None
+    data: Path | None
+    negatives: Path | None
+    model: Sequence[str] | None
+    releases: bool
+    moment: bool
+    sampled: int
+
+    def check(self) -> None:
+        """Failure when two of them contradict each other, or one would count for nothing."""
+        plain = self.train or self.model
+        problems = {
+            "--train needs --test": self.train and not self.test,
+            "--test needs --train, or --data with a release": self.test
+            and (not (self.train or self.data) or (self.model and not self.train)),
+            "--negatives needs --train and --test": self.negatives and not self.train,
+            "--train and --data are two ways to give data": self.train and self.data,
+            "--model needs --train and --test, or --data": self.model
+            and not (self.train or self.data),
+            "--release and --against are not for plain models": plain and self.releases,
+            "--protocol and --after need --data; without it: last-out, as training measured it": (
+                self.moment and not (self.data or self.train)
+            ),
+            "--protocol and --after are not for a given --test": self.moment and self.test,
+            "--sampled is for plain models; a release ranks the whole catalog": self.sampled
+            and not plain,
+        }
+        for problem, wrong in problems.items():
+            if wrong:
+                raise Failure(problem)
 
 
 def _names(model: Sequence[str] | None) -> list[str]:
     """--model may be given several times, or with commas."""
-    return [
-        name.strip() for one in model or ("popular", "item_knn", "ease") for name in one.split(",")
-    ]
+    given = (name for one in model or ("popular", "item_knn", "ease") for name in one.split(","))
+    return list(dict.fromkeys(name.strip() for name in given))
 
 
 def _lengths(k: str) -> list[int]:
@@ -182,6 +196,12 @@ def _lengths(k: str) -> list[int]:
     if lengths[0] < 1:
         raise Failure(f"--k: {k!r} is not a list of lengths such as 10,20,50")
     return lengths
+
+
+def _folder(releases: Path, name: str) -> Path:
+    if not (releases / name).is_dir():
+        raise ReleaseError(f"no release {name} in {releases}")
+    return releases / name
 
 
 def _current(releases: Path) -> str:

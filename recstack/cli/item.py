@@ -17,6 +17,7 @@ from recstack.cli.output import (
     AsJson,
     gateway,
     new_table,
+    print_errors,
     print_json,
     print_table,
 )
@@ -64,7 +65,7 @@ def put(
         for part in parts(items):
             answer = client.put_items(part)
             stored += answer.changed
-            _tell(answer, [one.item_id for one in part])
+            print_errors("item", answer, [one.item_id for one in part])
     _end("stored", stored, len(items))
 
 
@@ -134,14 +135,8 @@ def unix_seconds(given: str) -> int:
 
 def _change(done: str, change: Callable[[list[str]], Changed], items: list[str]) -> None:
     answer = change(items)
-    _tell(answer, items)
+    print_errors("item", answer, items)
     _end(done, answer.changed, len(items))
-
-
-def _tell(answer: Changed, item_ids: list[str]) -> None:
-    for error in answer.errors:
-        where = f"{error.field}: " if error.field else ""
-        typer.secho(f"item {item_ids[error.index]}: {where}{error.message}", fg="yellow", err=True)
 
 
 def _end(done: str, count: int, given: int) -> None:
@@ -153,19 +148,19 @@ def _end(done: str, count: int, given: int) -> None:
 def _print(details: ItemDetails) -> None:
     item = details.item
     table = new_table("item", item.item_id)
-    rows = {
-        "title": item.title,
-        "state": details.state,
-        "categories": ", ".join(item.categories),
-        "tags": ", ".join(item.tags),
-        **item.attributes,
-        "text": item.text,
-        "expires": _moment(item.expires_at),
-        "put": _moment(details.put_at),
-        "in release": "yes" if details.in_release else "no",
-    }
-    for name, value in rows.items():
-        table.add_row(name, value)
+    rows = [
+        ("title", item.title),
+        ("state", details.state),
+        ("categories", ", ".join(item.categories)),
+        ("tags", ", ".join(item.tags)),
+        *item.attributes.items(),
+        ("text", item.text),
+        ("expires", _moment(item.expires_at)),
+        ("put", _moment(details.put_at)),
+        ("in release", "yes" if details.in_release else "no"),
+    ]
+    for row in rows:
+        table.add_row(*row)
     print_table(table)
 
 

@@ -1,6 +1,7 @@
 """How commands print answers: JSON for programs, tables for people."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from recstack.catalog_results import Changed
 from recstack.cli.failure import Failure
 from recstack.client import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, Client, ClientError, UnavailableError
 from recstack.results import Degradation, Item
@@ -22,6 +24,8 @@ Address = Annotated[
 ]
 MANY_SECONDS = 5.0
 """Timeout of a call with up to a thousand items or users."""
+
+UNFOLDED = 1000  # columns
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Length = Annotated[int, typer.Option(help="Length of the list, 1 to 100.")]
@@ -38,6 +42,8 @@ def gateway(address: str = DEFAULT_ADDRESS, timeout: float = DEFAULT_TIMEOUT) ->
         raise Failure(f"no answer from {address}: {error}", hint) from None
     except ClientError as error:
         raise Failure(str(error)) from None
+    except ValueError as error:  # no message can hold what was given: too large, or not UTF-8
+        raise Failure(f"this cannot be sent: {error}") from None
 
 
 def print_json(answer: "DataclassInstance") -> None:
@@ -62,6 +68,13 @@ def print_items(items: Sequence[Item], title: str) -> None:
     print_table(table)
 
 
+def print_errors(kind: str, answer: Changed, ids: Sequence[str]) -> None:
+    """Says on stderr which items or users were not changed, and why; `ids`: all that were given."""
+    for error in answer.errors:
+        where = f"{error.field}: " if error.field else ""
+        typer.secho(f"{kind} {ids[error.index]}: {where}{error.message}", fg="yellow", err=True)
+
+
 def new_table(*columns: str, title: str = "") -> Table:
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for column in columns:
@@ -70,7 +83,11 @@ def new_table(*columns: str, title: str = "") -> Table:
 
 
 def print_table(table: Any) -> None:
-    Console(highlight=False).print(table)
+    """Prints it; where nobody looks at a screen, rows are not folded to the width of one."""
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = UNFOLDED
+    console.print(table)
 
 
 def warn_degraded(degraded: Sequence[Degradation]) -> None:

@@ -69,6 +69,8 @@ def train(
     for table in (_recall(manifest), _metrics(manifest)):
         if table.row_count:
             Console().print(table)
+    if not manifest.metrics:
+        typer.echo("nothing measured: no user did enough to hold something out")
     typer.echo(f"release {folder.name} in {releases}; current")
 
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from recstack.catalog_results import Changed, User
+from recstack.catalog_results import User
 from recstack.cli.failure import Failure
-from recstack.cli.output import MANY_SECONDS, Address, gateway, print_json
+from recstack.cli.output import MANY_SECONDS, Address, gateway, print_errors, print_json
 from recstack.cli.pairs import pairs
 from recstack.client import DEFAULT_ADDRESS
 
@@ -46,7 +46,7 @@ def put(
             answer = client.put_users(users[start : start + PART])
             stored += answer.changed
             failed += len(answer.errors)
-            _tell(answer, [user.user_id for user in users[start : start + PART]])
+            print_errors("user", answer, [user.user_id for user in users[start : start + PART]])
     typer.echo(f"stored: {stored} of {len(users)} users")
     if failed:
         raise Failure(f"{failed} users were not stored")
@@ -60,7 +60,7 @@ def erase(
     """Forget users: profile, history and what they were shown. It cannot be undone."""
     with gateway(address, MANY_SECONDS) as client:
         answer = client.erase_users(user)
-    _tell(answer, user)
+    print_errors("user", answer, user)
     typer.echo(f"erased: {answer.changed} of {len(user)} users")
     if answer.errors:
         raise Failure(f"{len(answer.errors)} users were not erased")
@@ -90,26 +90,22 @@ def _read(file: Path) -> list[User]:
 def _user(file: Path, at: int, line: str) -> User:
     try:
         fields: Any = json.loads(line)
+        if not isinstance(fields, dict):
+            raise ValueError("not an object")
         unknown = fields.keys() - {"user_id", "profile", "preferences"}
         if unknown:
             raise ValueError(f"unknown field {min(unknown)!r}")
         profile, chosen = fields.get("profile", {}), fields.get("preferences", [])
-        if not isinstance(chosen, list):
-            raise ValueError("preferences must be a list")
+        if not isinstance(profile, dict) or not isinstance(chosen, list):
+            raise ValueError("profile must be an object, preferences a list")
         if not _texts([fields["user_id"], *profile, *profile.values(), *chosen]):
             raise ValueError("ids, names and values must be strings")
         return User(fields["user_id"], profile, tuple(chosen))
     except KeyError:
         raise Failure(f"{file}, line {at}: no user_id") from None
-    except (ValueError, AttributeError, TypeError) as error:
+    except ValueError as error:
         raise Failure(f"{file}, line {at}: {error}") from None
 
 
 def _texts(values: list[object]) -> bool:
     return all(isinstance(value, str) for value in values)
-
-
-def _tell(answer: Changed, user_ids: list[str]) -> None:
-    for error in answer.errors:
-        where = f"{error.field}: " if error.field else ""
-        typer.secho(f"user {user_ids[error.index]}: {where}{error.message}", fg="yellow", err=True)

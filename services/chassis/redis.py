@@ -5,9 +5,10 @@ from typing import Any
 
 import redis.asyncio
 from pydantic import SecretStr
+from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionLostError
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from services.chassis.errors import StartupError
 
@@ -15,7 +16,7 @@ __all__ = ["RedisError", "open_redis"]
 
 
 def open_redis(
-    url: SecretStr, password_file: Path | None = None, timeout: float = 1.0
+    url: SecretStr, password_file: Path | None = None, timeout: float = 1.0, retries: int = 1
 ) -> redis.asyncio.Redis:
     """A client that connects when first used; replies are bytes. Close it with `aclose`.
 
@@ -23,6 +24,8 @@ def open_redis(
         url: redis://, rediss:// (TLS) or unix:// address; may hold user and password.
         password_file: a file with the password, which goes before one in the address.
         timeout: seconds until a silent Redis is given up.
+        retries: how often a command is sent again when its connection was lost, such as one that
+            Redis closed meanwhile; 0 where it must not have effect twice.
 
     Raises:
         StartupError: when address or file cannot be read; the message does not show the address.
@@ -33,7 +36,7 @@ def open_redis(
             url.get_secret_value(),
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 1),  # a connection that Redis closed meanwhile
+            retry=Retry(NoBackoff(), retries, (ConnectionLostError,)),
             **options,
         )
     except ValueError as error:

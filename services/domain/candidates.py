@@ -8,6 +8,11 @@ from services.domain.arrays import F32, I32, I64, U32, Bools
 from services.domain.inline import NO_INLINE, InlineItems
 from services.domain.live import STATISTICS
 
+# As numpy scalars: converting those of Python costs more than the operation on a few hundred.
+_LOWEST, _ZERO = np.float32(-np.inf), np.float32(0)
+_SIGN, _REST = np.int32(31), np.int32(0x7FFFFFFF)
+_POSITION = np.int64(0xFFFFFFFF)
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
@@ -41,11 +46,12 @@ class Candidates:
 
     def take(self, index: I32 | I64 | Bools) -> "Candidates":
         """The candidates at these positions, in this order; or those where a mask is True."""
+        at = index.nonzero()[0] if index.dtype == np.bool_ else index
         return Candidates(
-            self.rows[index],
-            self.channels[index],
-            self.recall_scores[index],
-            self.statistics[index] if self.statistics.size else self.statistics,
+            self.rows.take(at),
+            self.channels.take(at),
+            self.recall_scores.take(at, axis=0),
+            self.statistics.take(at, axis=0) if self.statistics.size else self.statistics,
             self.inline,
         )
 
@@ -69,7 +75,7 @@ def descending(scores: F32) -> I64:
     """
     keys = _keys(scores)
     keys.sort(axis=-1)
-    return np.asarray(keys & 0xFFFFFFFF, np.int64)
+    return keys & _POSITION
 
 
 def leading(scores: F32, limit: int) -> I64:
@@ -78,12 +84,15 @@ def leading(scores: F32, limit: int) -> I64:
     if limit < keys.shape[-1]:
         keys = np.partition(keys, limit, axis=-1)[..., :limit]
     keys.sort(axis=-1)
-    return np.asarray(keys & 0xFFFFFFFF, np.int64)
+    return keys & _POSITION
 
 
 def _keys(scores: F32) -> I64:
     """Integers that ascend as scores descend, and then by position; the low half is the latter."""
-    finite = np.fmax(scores, np.float32(-np.inf)) + np.float32(0)  # no NaN, no negative zero
-    bits = np.asarray(finite, np.float32).view(np.int32)
-    ascending = bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))  # the order of IEEE 754 as integers
-    return np.asarray((-ascending.astype(np.int64) << 32) | np.arange(scores.shape[-1]), np.int64)
+    sound = np.fmax(scores, _LOWEST, dtype=np.float32) + _ZERO  # no NaN, no negative zero
+    bits = sound.view(np.int32)
+    halves = np.empty((*scores.shape, 2), "<i4")
+    halves[..., 0] = np.arange(scores.shape[-1], dtype=np.int32)
+    # Flipping negative ones gives the order of IEEE 754 as integers; ~ turns it round.
+    halves[..., 1] = ~(bits ^ ((bits >> _SIGN) & _REST))
+    return halves.view("<i8")[..., 0]

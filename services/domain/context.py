@@ -15,7 +15,7 @@ user of that id."""
 PREFERENCES = "preferences"
 """Profile attribute: the categories a user chose at the start, best first, as a JSON list."""
 
-_LOW_BITS = 0xFFF
+_LOW_BITS = np.uint64(0xFFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,17 @@ class Seen:
 
     def contains(self, keys: U64) -> Bools:
         """Which keys were seen, shape [n]; a filter may say so of a few that were not."""
-        seen = among(keys, self.recent)
+        return self._filtered(keys, among(keys, self.recent))
+
+    def contains_or(self, keys: U64, listed: U64) -> Bools:
+        """Which keys were seen or are in a list, shape [n]."""
+        return self._filtered(keys, among(keys, np.concatenate([self.recent, listed])))
+
+    def _filtered(self, keys: U64, known: Bools) -> Bools:
+        """`known`, and what the filters have."""
         for generation in self.generations:
-            seen |= generation.contains(keys)
-        return seen
+            known |= generation.contains(keys)
+        return known
 
     def count(self) -> int:
         """About how many items are seen; what a channel has to fetch beyond its quota."""
@@ -106,7 +113,7 @@ class UserContext:
 
     def has_seen(self, keys: U64) -> Bools:
         """Which keys the user acted on or was shown, shape [n]."""
-        return among(keys, self.history.keys) | self.seen.contains(keys)
+        return self.seen.contains_or(keys, self.history.keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +139,10 @@ class RequestContext:
 
 def preferences(profile: Mapping[str, str]) -> tuple[str, ...]:
     """The categories the user chose, best first; none when they cannot be read."""
+    if PREFERENCES not in profile:
+        return ()
     try:
-        chosen = json.loads(profile.get(PREFERENCES, "[]"))
+        chosen = json.loads(profile[PREFERENCES])
     except (ValueError, RecursionError):
         return ()
     if not isinstance(chosen, list):
@@ -147,10 +156,13 @@ def among(keys: U64, listed: U64) -> Bools:
     Keys are hashes: a table over their low bits leaves few to compare, several times faster than
     np.isin, which sorts all of them.
     """
-    table = np.zeros(_LOW_BITS + 1, np.bool_)
-    table[listed & np.uint64(_LOW_BITS)] = True
-    found = np.asarray(table[keys & np.uint64(_LOW_BITS)])
-    ordered = np.append(np.sort(listed), np.uint64(0))  # the end is for keys beyond the last
-    left = keys[found]
-    found[found] = ordered[np.searchsorted(ordered[:-1], left)] == left
+    found = np.zeros(len(keys), np.bool_)
+    if not len(listed):
+        return found
+    table = np.zeros(int(_LOW_BITS) + 1, np.bool_)
+    table[(listed & _LOW_BITS).view(np.int64)] = True
+    left = table.take((keys & _LOW_BITS).view(np.int64)).nonzero()[0]
+    ordered, few = np.sort(listed), keys.take(left)
+    # A key beyond the last one is compared with the last one.
+    found[left] = ordered.take(ordered.searchsorted(few), mode="clip") == few
     return found

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+MAX_VALUE = 3.4028234e38  # the largest float32: larger ones would be stored as infinity
+
 
 class EventType(IntEnum):
     """Kinds of events. The numbers are stored and travel on the wire; never reuse one."""

@@ -35,8 +35,9 @@ class InlineItems:
 
     def take(self, index: I32 | I64) -> "InlineItems":
         """The items at these positions, in this order."""
-        ids = tuple(self.ids[i] for i in index.tolist())
-        return InlineItems(ids, self.vectors[index], self.features[index])
+        ids = tuple(map(self.ids.__getitem__, index.tolist()))
+        vectors, features = self.vectors.take(index, axis=0), self.features.take(index, axis=0)
+        return InlineItems(ids, vectors, features)
 
     @property
     def keys(self) -> U64:
@@ -57,8 +58,8 @@ def extended(table: npt.NDArray[T], inline: npt.NDArray[T], rows: I32 | I64) -> 
     """
     if not len(table):
         return np.asarray(inline[-1 - rows])
-    found = np.asarray(table[np.maximum(rows, 0)])
-    newer = rows < 0
-    if newer.any():
+    found = table.take(rows, axis=0, mode="clip")
+    if len(inline):
+        newer = rows < 0
         found[newer] = inline[-1 - rows[newer]]
     return found

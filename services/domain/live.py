@@ -52,8 +52,11 @@ class Takedowns:
         """Which of these rows may not be shown at `now`, bool [n]."""
         if not len(self.rows):
             return np.zeros(len(rows), np.bool_)
-        at = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
-        return np.asarray((self.rows[at] == rows) & (self.until[at] <= now))
+        at = self.rows.searchsorted(rows)
+        gone = self.rows.take(at, mode="clip") == rows
+        found = gone.nonzero()[0]
+        gone[found] = self.until.take(at.take(found)) <= now
+        return np.asarray(gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class Live:
         """Statistics of rows, float32 [k, S]; zeros where there are none."""
         if not len(self.statistics):
             return np.zeros((len(rows), len(STATISTICS)), np.float32)
-        return np.asarray(self.statistics[rows])
+        return self.statistics.take(rows, axis=0, mode="wrap")
 
 
 NOTHING_LIVE = Live()

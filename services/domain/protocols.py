@@ -60,8 +60,11 @@ class Filter(Protocol):
 
     name: str
 
-    def apply(self, rows: I32, query: RecallQuery, live: Live) -> Bools:
-        """True for the rows to keep, bool [n]; the others are removed under the filter's name."""
+    def apply(self, rows: I32, query: RecallQuery, live: Live) -> Bools | None:
+        """True for the rows to keep, bool [n]; the others are removed under the filter's name.
+
+        None: it keeps all of them.
+        """
         ...
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Generic, TypeVar
 
-from services.chassis.log import get_logger
 from services.chassis.redis import RedisError
 from services.events.entries import Entries
 from services.events.lease import Claim, FencedError, Lease
-from services.events.metrics import ENTRIES, ERRORS
+from services.events.metrics import ENTRIES
 from services.events.sink import Effects, Sink
+from services.events.trouble import Trouble
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class Consumer(Generic[T]):
         self._sink = sink
         self._lease = lease
         self._pace = pace
-        self._log = get_logger("consumer")
+        self._trouble = Trouble(lease.name)
 
     @property
     def name(self) -> str:
@@ -58,9 +58,9 @@ class Consumer(Generic[T]):
             try:
                 await self._turn()
             except FencedError:
-                self._failed("fenced", "another process has taken over")
+                self._trouble.failed("fenced", "another process has taken over")
             except Exception as error:  # noqa: BLE001 - one stream must not stop the others
-                self._failed(type(error).__name__, str(error))
+                self._trouble.failed(type(error).__name__, str(error))
             await asyncio.sleep(self._pace.pause)
 
     async def _turn(self) -> None:
@@ -92,13 +92,10 @@ class Consumer(Generic[T]):
             elif monotonic() - renewed > self._pace.renew:
                 await self._lease.renew(claim)
                 renewed = monotonic()
+            self._trouble.over()
 
     async def _commit(self, claim: Claim, now: Claim, effects: Effects) -> None:
         if effects.finish is not None:
             await self._lease.renew(claim)  # the folder knows no fencing: ask first
             await asyncio.to_thread(effects.finish)
         await self._lease.commit(claim, now.position, now.count, effects.records)
-
-    def _failed(self, reason: str, message: str) -> None:
-        ERRORS.labels(self.name, reason).inc()
-        self._log.error("begins again", part=self.name, reason=reason, error=message)

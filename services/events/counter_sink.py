@@ -13,6 +13,7 @@ from services.journal.event import EventEntry
 
 _SCAN = 2000
 _SWEEP_SECONDS = 3600.0
+_SWEPT = 10_000  # items forgotten in one commit, at most
 
 
 async def read_counters(client: redis.asyncio.Redis, key: str) -> Counters:
@@ -52,20 +53,22 @@ class CounterSink:
 
     async def put(self, entries: Sequence[Entry[EventEntry]], position: EntryId) -> Effects | None:
         assert self.counters is not None
-        if entries:
-            changed = self.counters.add([entry.value for entry in entries])
-            return Effects(records=self.counters.records(changed))
-        if self._clock() - self._swept > _SWEEP_SECONDS:
-            return Effects(records=self._sweep())
-        return Effects()
+        changed = self.counters.add([entry.value for entry in entries]) if entries else []
+        records = self.counters.records(changed)
+        if not 0 <= self._clock() - self._swept < _SWEEP_SECONDS:
+            records |= self._sweep()
+        return Effects(records=records)
 
     def close(self) -> None:
         self.counters = None
 
     def _sweep(self) -> dict[bytes, bytes]:
-        """Forgets items without events for long."""
+        """Forgets items without events for long; of very many the rest at the next entries."""
         assert self.counters is not None
-        self._swept = self._clock()
-        gone = self.counters.idle(self._swept - self._idle)
+        now = self._clock()
+        gone = self.counters.idle(now - self._idle)
+        if len(gone) <= _SWEPT:
+            self._swept = now
+        gone = gone[:_SWEPT]
         self.counters = self.counters.without(gone)
         return {key.to_bytes(8, "little"): b"" for key in gone}

@@ -1,7 +1,8 @@
 """Parquet files of log entries: written whole, or not there."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,19 +51,27 @@ def table_of(kind: Kind[Any], partition: int, entries: Sequence[Entry[Any]]) -> 
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
+def read(paths: Iterable[Path]) -> pa.Table:
+    """The rows of files, one after the other; a column that an older one lacks is null there."""
+    return pa.concat_tables(map(pq.read_table, paths), promote_options="default")
+
+
 def write_unfinished(path: Path, table: pa.Table) -> None:
-    """Writes the table beside `path`, and waits until the disk has it."""
+    """Writes the table to `path`, and waits until the disk has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _unfinished(path).open("wb") as file:
+    with path.open("wb") as file:
         pq.write_table(table, file, compression="zstd")
         file.flush()
         os.fsync(file.fileno())
 
 
-def finish(path: Path) -> None:
-    """Gives a written file its name, and waits until the disk has that; a second time changes
-    nothing."""
-    _unfinished(path).rename(path)
+def finish(unfinished: Path, path: Path) -> None:
+    """Gives a written file its name, and waits until the disk has that.
+
+    Raises:
+        FileNotFoundError: somebody else took it away: who has the lease now.
+    """
+    unfinished.rename(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -81,10 +90,20 @@ def path_of(folder: Path, first: EntryId, last: EntryId) -> Path:
     return folder / f"{first}_{last}{SUFFIX}"
 
 
-def last_of(path: Path) -> EntryId:
-    """The last entry of a file, by its name; ValueError for another file."""
-    return EntryId.parse(path.name.removesuffix(SUFFIX).partition("_")[2])
+def range_of(path: Path) -> tuple[EntryId, EntryId]:
+    """The first and the last entry of a file, by its name; ValueError for another file."""
+    first, _, last = path.name.removesuffix(SUFFIX).partition("_")
+    return EntryId.parse(first), EntryId.parse(last)
 
 
-def _unfinished(path: Path) -> Path:
-    return path.with_name(path.name + UNFINISHED)
+def finished(folder: Path) -> Iterator[Path]:
+    """The files of a stream, in no order; what else lies in the folder is not ours."""
+    for path in folder.glob(f"*{SUFFIX}"):
+        with suppress(ValueError):
+            range_of(path)
+            yield path
+
+
+def unfinished(path: Path, owner: str) -> Path:
+    """Where the file is written: no two owners, one of which may have lost its lease, at one."""
+    return path.with_name(f"{path.name}.{owner}{UNFINISHED}")

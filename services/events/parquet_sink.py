@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import Generic, TypeVar
 
 from services.events import parquet
@@ -53,6 +54,7 @@ class ParquetSink(Generic[T]):
         self._folder = parquet.folder_of(log, self._kind.name, self._partition)
         self._limits = limits
         self._clock = clock
+        self._owner = token_hex(4)
         self._rows: list[Entry[T]] = []
         self._size = 0
         self._since = 0.0
@@ -70,10 +72,12 @@ class ParquetSink(Generic[T]):
             return Effects()
         if not self._full():
             return None
-        path = await asyncio.to_thread(self._write)
+        path = parquet.path_of(self._folder, self._rows[0].id, self._rows[-1].id)
+        unfinished = parquet.unfinished(path, self._owner)
+        await asyncio.to_thread(self._write, unfinished)
         ROWS.labels(self._kind.name).inc(len(self._rows))
         self.close()
-        return Effects(finish=partial(parquet.finish, path))
+        return Effects(finish=partial(parquet.finish, unfinished, path))
 
     def close(self) -> None:
         self._rows = []
@@ -84,10 +88,8 @@ class ParquetSink(Generic[T]):
         return (
             len(self._rows) >= limits.rows
             or self._size >= limits.size
-            or self._clock() - self._since >= limits.seconds
+            or not 0 <= self._clock() - self._since < limits.seconds  # a clock may be set back
         )
 
-    def _write(self) -> Path:
-        path = parquet.path_of(self._folder, self._rows[0].id, self._rows[-1].id)
+    def _write(self, path: Path) -> None:
         parquet.write_unfinished(path, parquet.table_of(self._kind, self._partition, self._rows))
-        return path

@@ -8,23 +8,16 @@ from time import monotonic
 import numpy as np
 import redis.asyncio
 
-from services.chassis.log import get_logger
 from services.domain.arrays import U64
 from services.events.counter_sink import CounterSink, read_counters
-from services.events.counters import YOUNG_SECONDS, Counters
+from services.events.counters import Counters
 from services.events.lease import Lease
-from services.events.metrics import ERRORS, FRESHNESS, ITEMS
+from services.events.metrics import FRESHNESS, ITEMS
+from services.events.trouble import Trouble
 from services.statistics.decay import KINDS, TAUS, features_of, trending_of
-from services.statistics.snapshot import (
-    MAX_CLICKERS,
-    STATISTICS_KEY,
-    Snapshot,
-    encode_snapshot,
-)
+from services.statistics.snapshot import STATISTICS_KEY, Snapshot, encode_snapshot
 
 EXPIRY = 7 * 86_400
-MAX_YOUNG = 2000
-"""Items whose first users are published: those whose first event is newest."""
 REST = 9
 """Publishing takes a tenth of the time at most."""
 NEGLIGIBLE = 0.01
@@ -41,24 +34,11 @@ def snapshot_of(partitions: Iterable[Counters], now: float, trending: int) -> Sn
     kept = counts[:, :, -1].sum(axis=1) >= NEGLIGIBLE
     keys, counts = keys[kept], counts[kept]
     rows, scores = trending_of(counts, trending)
-    young = _clickers(parts, now)
-    return Snapshot(int(now), keys, features_of(counts), keys[rows], scores, young)
+    return Snapshot(int(now), keys, features_of(counts), keys[rows], scores)
 
 
 def _joined(arrays: Sequence[U64]) -> U64:
     return np.concatenate([np.empty(0, np.uint64), *arrays])
-
-
-def _clickers(parts: Sequence[Counters], now: float) -> dict[int, tuple[bytes, ...]]:
-    """First users by young item, newest item first; an item counts from its first event."""
-    first: dict[int, int] = {}
-    users: dict[int, tuple[bytes, ...]] = {}
-    for part in parts:
-        for key, time, clickers in part.young(now - YOUNG_SECONDS, MAX_YOUNG):
-            first[key] = min(time, first.get(key, time))
-            users[key] = (*users.get(key, ()), *clickers)[:MAX_CLICKERS]
-    newest = sorted(users, key=lambda key: -first[key])[:MAX_YOUNG]
-    return {key: users[key] for key in newest}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +66,7 @@ class Publisher:
         self._lease = lease
         self._pace = pace
         self._published = -1.0
-        self._log = get_logger("publisher")
+        self._trouble = Trouble(lease.name)
         FRESHNESS.set_function(self._age)
 
     async def run(self) -> None:
@@ -95,15 +75,16 @@ class Publisher:
             start = monotonic()
             try:
                 await self.publish()
+                self._trouble.over()
             except Exception as error:  # noqa: BLE001 - readers keep the last snapshot
-                ERRORS.labels(self._lease.name, type(error).__name__).inc()
-                self._log.error("not published", error=str(error))
+                self._trouble.failed(type(error).__name__, str(error))
             await asyncio.sleep(max(self._pace.seconds, (monotonic() - start) * REST))
 
     async def publish(self) -> Snapshot | None:
         """Publishes once; None when another process does it."""
         claim = await self._lease.take()
         if claim is None:
+            self._published = -1.0
             return None
         parts = [await self._counters(sink) for sink in self._sinks]
         snapshot = snapshot_of(parts, self._pace.clock(), self._pace.trending)

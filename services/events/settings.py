@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import RedisSettings, ServerSettings
+from services.statistics.decay import TRENDING_LIMIT
 
 
 class EventsSettings(ServerSettings, RedisSettings):
@@ -31,7 +32,7 @@ class EventsSettings(ServerSettings, RedisSettings):
     log: Path = Path("var/log")
     lease_seconds: float = Field(default=5.0, ge=0.5)
     publish_seconds: float = Field(default=2.0, gt=0)
-    trending: int = Field(default=500, ge=1, le=100_000)
+    trending: int = Field(default=TRENDING_LIMIT, ge=1, le=100_000)
     file_rows: int = Field(default=50_000, ge=1, le=1_000_000)
     file_mb: float = Field(default=16.0, gt=0)
     file_seconds: float = Field(default=30.0, ge=0)

@@ -15,7 +15,7 @@ class Effects:
     """What has to be done before the entries that were put are done.
 
     Attributes:
-        finish: makes what was written visible; doing it twice does no harm.
+        finish: makes what was written visible.
         records: written to the sink's hash together with the position; an empty one deletes.
     """
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import redis.asyncio
 
-from services.chassis.log import get_logger
 from services.events import parquet
 from services.events.entry_id import START, EntryId
-from services.events.metrics import DROPPED, ERRORS, LAG_ENTRIES, LAG_SECONDS
+from services.events.joining import join_small
+from services.events.metrics import DROPPED, LAG_ENTRIES, LAG_SECONDS
+from services.events.trouble import Trouble
 from services.journal.streams import added, stream
 
 SWEEP_SECONDS = 3600.0
@@ -58,7 +59,7 @@ class Keeping:
 
 
 class Upkeep:
-    """Trims streams to what every reader has stored, and deletes old files."""
+    """Trims streams to what every reader has stored; deletes old files, and joins small ones."""
 
     def __init__(
         self, client: redis.asyncio.Redis, streams: Sequence[Watched], keeping: Keeping
@@ -69,7 +70,7 @@ class Upkeep:
         script = files(__package__) / "scripts" / "trim.lua"
         self._trim = client.register_script(script.read_text("utf-8"))
         self._swept = -SWEEP_SECONDS
-        self._log = get_logger("upkeep")
+        self._trouble = Trouble("upkeep")
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -78,9 +79,9 @@ class Upkeep:
                 for watched in self._streams:
                     await self.look(watched)
                 await self._sweep()
+                self._trouble.over()
             except Exception as error:  # noqa: BLE001 - what is not done now is done later
-                ERRORS.labels("upkeep", type(error).__name__).inc()
-                self._log.error("upkeep failed", error=str(error))
+                self._trouble.failed(type(error).__name__, str(error))
             await asyncio.sleep(self._keeping.seconds)
 
     async def look(self, watched: Watched) -> None:
@@ -114,20 +115,21 @@ class Upkeep:
         now = self._keeping.clock()
         if now - self._swept >= SWEEP_SECONDS:
             self._swept = now
-            await asyncio.to_thread(
-                delete_old, self._keeping.log, now - self._keeping.days * 86_400
-            )
+            await asyncio.to_thread(tidy, self._keeping.log, self._keeping.days, now)
 
 
-def delete_old(log: Path, before: float) -> int:
+def tidy(log: Path, days: float, now: float) -> None:
+    """Deletes the files whose last entry is so many days old, and joins small ones."""
+    for folder in log.glob("*/p*/"):
+        delete_old(folder, now - days * 86_400)
+        join_small(folder, now - SWEEP_SECONDS)
+
+
+def delete_old(folder: Path, before: float) -> int:
     """Deletes the files whose last entry is older than a time, unix seconds; returns how many."""
-    deleted = 0
-    for path in log.glob(f"*/p*/*{parquet.SUFFIX}"):
-        try:
-            last = parquet.last_of(path)
-        except ValueError:
-            continue  # not ours
-        if last.ms < before * 1000:
-            path.unlink(missing_ok=True)
-            deleted += 1
-    return deleted
+    old = [
+        path for path in parquet.finished(folder) if parquet.range_of(path)[1].ms < before * 1000
+    ]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from services.domain.events import EventType
+from services.domain.events import MAX_VALUE, EventType
 from services.domain.stages import (
     AppendEventsQuery,
     ContextQuery,
@@ -61,7 +61,7 @@ def append_error(query: AppendEventsQuery) -> str:
             return f"time: {event.time} is not a time in unix seconds"
         if event.type not in EventType.__members__.values():
             return f"type: {event.type} is no event type"
-        if not math.isfinite(event.value) or abs(event.value) > 3e38:
+        if not math.isfinite(event.value) or abs(event.value) > MAX_VALUE:
             return f"value: {event.value} is not a finite float32"
         if event.item_id and (error := text_error("item_id", event.item_id, MAX_ITEM_ID_BYTES)):
             return error

@@ -10,6 +10,7 @@ from services.domain.repeats import again
 from services.domain.stages import Recalled, Scores, Slate
 from services.gateway.item_view import ItemView
 from services.gateway.trace import Ranking
+from services.items.record import Item
 
 POPULAR = "popular"
 NO_VECTOR = np.empty(0, np.float32)
@@ -68,11 +69,14 @@ def labelled(rows: I32, view: ItemView, request: RequestContext) -> Bools:
     if request.tags:
         fits &= catalog.rows_with_tags(request.tags)[rows]
     for at, record in view.records(rows):
-        in_category = not request.categories or not set(request.categories).isdisjoint(
-            record.categories
-        )
-        fits[at] = in_category and set(request.tags) <= set(record.tags)
+        fits[at] = has_labels(record, request)
     return fits
+
+
+def has_labels(item: Item, request: RequestContext) -> bool:
+    """Whether an item has a category and all tags of the request."""
+    of_category = not request.categories or not set(request.categories).isdisjoint(item.categories)
+    return of_category and set(request.tags) <= set(item.tags)
 
 
 def recall_order(candidates: Candidates, limit: int) -> Ranking:

@@ -35,7 +35,6 @@ from services.gateway.trace import Trace
 from services.gateway.users import Users
 from services.items.store import ItemStore
 
-MARGIN_SECONDS = 0.02  # of a request's time, for the way back
 MAX_SIMILAR = 1000  # asked of recall: those that are blocked are among them
 MAX_SPARE = 100  # asked for more than that, in place of those that were taken down
 
@@ -139,7 +138,8 @@ class Gateway:
 
         Raises:
             InvalidArgumentError: names the field.
-            NotFoundError: neither the release nor the item table has the item.
+            NotFoundError: neither the release nor the item table has the item, or recall does not
+                have it: it is newer than the release, and is hidden, expired or put just now.
             UnavailableError: recall did not answer.
         """
         limits.check_id("item_id", item_id)
@@ -154,6 +154,9 @@ class Gateway:
             limit = min(k + spare, MAX_SIMILAR)
             query = SimilarQuery(self.release.id, item_key(item_id), limit, seconds)
             asked = await self._guards.similar.ask(query, seconds, self._similar_fault)
+            if asked.failure is not None and asked.failure.reason is Reason.INVALID:
+                message = "it is newer than the release, and is hidden, expired or put just now"
+                raise NotFoundError("item_id", message)
             if asked.value is None:
                 raise UnavailableError(f"recall did not answer ({_reason(asked.failure)})")
             result = self._similar_answer(asked.value, k, request_id)
@@ -196,9 +199,14 @@ class Gateway:
     ) -> tuple[list[UserEvents], list[Fault]]:
         """The events of items that somebody knows, and what is wrong with the others."""
         known, faults = by_known_items(users, self._view.known)
-        if faults:  # the item may have been put just now, through another gateway
-            await self._takedown.reach(None, seconds * TAKEDOWN_PART)
-            known, faults = by_known_items(users, self._view.known)
+        if not faults:
+            return known, []
+        # The item may have been put just now, through another gateway.
+        failure = await self._takedown.reach(None, seconds * TAKEDOWN_PART)
+        known, faults = by_known_items(users, self._view.known)
+        if failure is not None:
+            message = f"the item table did not answer ({failure.reason.value})"
+            faults = [Fault(fault.index, "", message, retryable=True) for fault in faults]
         return known, faults
 
     def _asked(self, given: RecommendInput) -> ListRequest:
@@ -216,7 +224,7 @@ class Gateway:
         )
 
     def _seconds(self, caller: float | None) -> float:
-        return request_seconds(self._config.seconds, caller, MARGIN_SECONDS)
+        return request_seconds(self._config.seconds, caller)
 
 
 def _reason(failure: Failure | None) -> str:

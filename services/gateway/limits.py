@@ -1,12 +1,13 @@
 """Limits of the public API, one place for both surfaces. Each error names the field."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import gmtime
+from typing import TypeVar
 
 from services.chassis.errors import InvalidArgumentError
 from services.domain.context import SESSION, RequestContext
-from services.domain.events import Event, EventType
+from services.domain.events import MAX_VALUE, Event, EventType
 from services.domain.ids import MAX_ID_BYTES, item_key, item_keys
 from services.gateway.requests import (
     EventInput,
@@ -28,8 +29,12 @@ MAX_EVENTS = 1000
 MAX_EVENT_ID_BYTES = 128
 MAX_AHEAD_SECONDS = 86_400
 MAX_AGE_SECONDS = 5 * 365 * 86_400  # older ones are data for training, not what users do
-MAX_VALUE = 3.4028234e38  # the largest float32: larger ones would be stored as infinity
+MAX_MANY = 1000  # items or users in one call
 EVENT_TYPES = frozenset(EventType)
+
+G = TypeVar("G")
+Good = list[tuple[int, G]]
+"""Good ones, each with its position in the call."""
 
 
 def check_recommend(given: RecommendInput, now: int) -> ListRequest:
@@ -41,7 +46,7 @@ def check_recommend(given: RecommendInput, now: int) -> ListRequest:
     user_id = _identity(given.user_id, given.session_id)
     k = check_k(given.k)
     check_text("placement", given.placement, MAX_NAME_BYTES)
-    _check_attributes(given.context)
+    check_attributes("context", given.context, MAX_ATTRIBUTES)
     check_list("filter.categories", given.categories, MAX_CATEGORIES)
     check_list("filter.tags", given.tags, MAX_TAGS)
     check_list("exclude_item_ids", given.exclude_item_ids, MAX_EXCLUDED)
@@ -146,6 +151,30 @@ def _checked(event: EventInput, now: int) -> tuple[str, Event]:
     )
 
 
+def one_by_one(
+    field: str, given: Sequence[G], check: Callable[[G], object]
+) -> tuple[Good[G], list[Fault]]:
+    """Those that pass the check, and what is wrong with the others.
+
+    Raises:
+        InvalidArgumentError: when there are none or too many.
+    """
+    if not given:
+        raise InvalidArgumentError(field, "must not be empty")
+    if len(given) > MAX_MANY:
+        raise InvalidArgumentError(field, f"at most {MAX_MANY}, not {len(given)}")
+    good: Good[G] = []
+    faults = []
+    for index, one in enumerate(given):
+        try:
+            check(one)
+        except InvalidArgumentError as error:
+            faults.append(Fault(index, error.field, error.message))
+        else:
+            good.append((index, one))
+    return good, faults
+
+
 def check_user_id(user_id: str) -> str:
     """The id of a user, not of a session."""
     if user_id.startswith(SESSION):
@@ -186,11 +215,24 @@ def check_list(field: str, values: Sequence[str], limit: int) -> None:
         check_id(f"{field}[{index}]", value)
 
 
-def _check_attributes(attributes: Mapping[str, str]) -> None:
-    if len(attributes) > MAX_ATTRIBUTES:
-        raise InvalidArgumentError("context", f"at most {MAX_ATTRIBUTES}, not {len(attributes)}")
-    for name, value in attributes.items():
+def check_names(field: str, names: Sequence[str], limit: int) -> None:
+    """At most `limit` names such as categories, each 1 to 64 bytes."""
+    if len(names) > limit:
+        raise InvalidArgumentError(field, f"at most {limit}, not {len(names)}")
+    for index, name in enumerate(names):
         if not name:
-            raise InvalidArgumentError("context", "names must not be empty")
-        check_text("context", name, MAX_NAME_BYTES)
-        check_text(f"context[{name}]", value, MAX_NAME_BYTES)
+            raise InvalidArgumentError(f"{field}[{index}]", "must not be empty")
+        check_text(f"{field}[{index}]", name, MAX_NAME_BYTES)
+
+
+def check_attributes(
+    field: str, given: Mapping[str, str], limit: int, value_bytes: int = MAX_NAME_BYTES
+) -> None:
+    """At most `limit` attributes: names of 1 to 64 bytes, values of at most `value_bytes`."""
+    if len(given) > limit:
+        raise InvalidArgumentError(field, f"at most {limit}, not {len(given)}")
+    for name, value in given.items():
+        if not name:
+            raise InvalidArgumentError(field, "names must not be empty")
+        check_text(field, name, MAX_NAME_BYTES)
+        check_text(f"{field}[{name}]", value, value_bytes)

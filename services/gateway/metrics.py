@@ -1,6 +1,7 @@
 """The gateway's stats as Prometheus metrics: the same arrays, with fewer buckets."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
 from functools import partial
 
 import numpy as np
@@ -13,8 +14,9 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from services.gateway.requests import Fault
+from services.gateway.requests import EventInput, Fault, UserInput
 from services.gateway.stats import COUNTERS, Stats, bounds
+from services.items.record import Item
 from services.items.table import ItemTable
 
 BATCH_QUERIES = Histogram(
@@ -26,17 +28,25 @@ BATCH_QUERIES = Histogram(
 
 FAULTS = Counter(
     "recstack_gateway_faults",
-    "Events, items and users that were not stored, by the field that was wrong; store: none was.",
+    "Events, items and users that were not stored, by the field that was wrong; store: none was; "
+    "unknown: one that does not exist.",
     ["call", "field"],
 )
+
+_FIELDS = frozenset(one.name for kind in (EventInput, Item, UserInput) for one in fields(kind))
+_FIELDS |= {"event", "store"}
 
 EVERY = 14  # 14 buckets of 5 % are one doubling
 
 
 def count_faults(call: str, faults: Iterable[Fault]) -> None:
-    """Counts what a call could not store; "profile[age]" counts as profile."""
+    """Counts what a call could not store; "profile[age]" counts as profile.
+
+    Names that clients make up are no labels: there would be no end of them.
+    """
     for fault in faults:
-        FAULTS.labels(call, fault.field.partition("[")[0] or "store").inc()
+        field = fault.field.partition("[")[0] or "store"
+        FAULTS.labels(call, field if field in _FIELDS else "unknown").inc()
 
 
 class StatsCollector(Collector):

@@ -39,7 +39,7 @@ def mounted(settings: GatewaySettings, open_stages: OpenStages, own_port: int = 
         assert release is not None
         stages = await open_stages(settings, stack)
         await warm_up(make_gateway(release, stages, settings))
-        catalog = await open_catalog(settings, stack)
+        catalog = await open_catalog(settings, stack, release)
         log = await open_request_log(settings, stack)
         gateway = make_gateway(release, stages, settings, catalog=catalog, log=log)
         for collector in (StatsCollector(gateway.stats), ItemTableCollector(catalog.table)):

@@ -1,13 +1,14 @@
 """The log of served requests: what training and the skew check read. Off the path of answers."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from zlib import crc32
 
-from prometheus_client import Counter
+import prometheus_client
 from redis.asyncio import Redis
 
 from services.chassis.log import get_logger
@@ -19,10 +20,12 @@ from services.gateway.trace import Trace
 from services.journal.pseudonym import pseudonym, read_key
 from services.journal.request_columns import REQUESTS
 from services.journal.request_payload import encode
-from services.journal.streams import FIELD, partition, stream
+from services.journal.streams import FIELD, added, partition, stream
 
-LOGGED = Counter("recstack_gateway_requests_logged", "Served requests that went into the log.")
-DROPPED = Counter(
+LOGGED = prometheus_client.Counter(
+    "recstack_gateway_requests_logged", "Served requests that went into the log."
+)
+DROPPED = prometheus_client.Counter(
     "recstack_gateway_requests_not_logged",
     "Served requests that should be in the log and are not: the queue was full (queue), Redis "
     "did not take them (redis), or they could not be written down (error).",
@@ -60,7 +63,7 @@ class RequestLog:
     """Writes served requests to the streams, in the background.
 
     Args:
-        redis: where the streams are.
+        redis: where the streams are; a client that sends nothing twice.
         config: see there.
     """
 
@@ -104,9 +107,12 @@ class RequestLog:
         entries = [entry for one in served if (entry := self._entry(*one))]
         try:
             pipe = self._redis.pipeline(transaction=False)
-            for name, payload in entries:
-                limit = (b"MAXLEN", b"~", self._config.length)
+            limit = (b"MAXLEN", b"~", self._config.length)
+            for place, payload in entries:
+                name = stream(REQUESTS.name, place)
                 pipe.execute_command(b"XADD", name, *limit, b"*", FIELD, payload)
+            for place, count in Counter(place for place, _ in entries).items():
+                pipe.incrby(added(REQUESTS.name, place), count)
             await pipe.execute()
         except RedisError as error:
             DROPPED.labels("redis").inc(len(entries))
@@ -118,8 +124,8 @@ class RequestLog:
         self._away = False
         return True
 
-    def _entry(self, trace: Trace, request_id: str) -> tuple[str, bytes] | None:
-        """The stream and what goes into it; None when the request cannot be written down."""
+    def _entry(self, trace: Trace, request_id: str) -> tuple[int, bytes] | None:
+        """The partition and what goes into it; None when the request cannot be written down."""
         try:
             user = pseudonym(trace.request.user_id, self._config.key)
             payload = encode(entry_of(trace, request_id, user))
@@ -127,7 +133,7 @@ class RequestLog:
             DROPPED.labels("error").inc()
             _log.exception("a request is not logged", request=request_id)
             return None
-        return stream(REQUESTS.name, partition(user)), payload
+        return partition(user), payload
 
 
 async def open_request_log(settings: GatewaySettings, stack: AsyncExitStack) -> RequestLog | None:
@@ -142,7 +148,9 @@ async def open_request_log(settings: GatewaySettings, stack: AsyncExitStack) -> 
         _log.warning("requests are not logged", hint="set pseudonym_key_file")
         return None
     key = read_key(settings.pseudonym_key_file)
-    redis = open_redis(settings.redis_url, settings.redis_password_file, settings.redis_timeout)
+    redis = open_redis(
+        settings.redis_url, settings.redis_password_file, settings.redis_timeout, retries=0
+    )
     stack.push_async_callback(redis.aclose)
     log = RequestLog(redis, RequestLogConfig(key, settings.log_requests, settings.log_length))
     stack.push_async_callback(log.flush)

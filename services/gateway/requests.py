@@ -79,6 +79,14 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """How a call on many users or items ended: so many were changed, the others were not."""
+
+    changed: int
+    faults: list[Fault]
+
+
+@dataclass(frozen=True, slots=True)
 class UserInput:
     """A user's profile as it came; `preferences`: chosen categories, best first."""
 

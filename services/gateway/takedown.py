@@ -50,12 +50,13 @@ class Takedown:
     async def reach(self, version: int | None, seconds: float) -> Failure | None:
         """Has all changes up to `version` (None: up to now), or says why it may lack some.
 
-        After a failure others are not kept waiting for a second. Nothing is lost by that while
-        Redis is away: then no change is acknowledged either.
+        After a failure those who know no version are not kept waiting for a second: Redis is away,
+        and no change is acknowledged either. A version means that it answered just now, and that
+        there may be a change: then it is always asked.
         """
         if version == self.table.version:
             return None
-        if self._clock() < self._paused_until:
+        if version is None and self._clock() < self._paused_until:
             return Failure(Reason.BREAKER_OPEN, "the item table could not be read just now")
         try:
             async with asyncio.timeout(seconds):
@@ -66,7 +67,8 @@ class Takedown:
             failure = Failure(Reason.UNAVAILABLE, f"the item table cannot be read: {error}")
         else:
             return None
-        self._paused_until = self._clock() + PAUSE_SECONDS
+        if version is None:
+            self._paused_until = self._clock() + PAUSE_SECONDS
         return failure
 
     def apply(self, rows: I32, view: ItemView, now: int) -> Kept:

@@ -14,8 +14,8 @@ from services.gateway.counted import Counted
 from services.gateway.errors import NotFoundError, UnavailableError
 from services.gateway.limits import check_id
 from services.gateway.metrics import count_faults
-from services.gateway.requests import Fault, UserInput
-from services.gateway.resilience.budget import Clock, request_seconds
+from services.gateway.requests import Changed, Fault, UserInput
+from services.gateway.resilience.budget import MANY_SECONDS, Clock, request_seconds
 from services.gateway.resilience.guard import Answered
 from services.gateway.resilience.guards import Guards
 from services.gateway.stats import Meter
@@ -23,20 +23,10 @@ from services.gateway.user_limits import check_user_ids, check_users
 
 R = TypeVar("R")
 
-SECONDS = 5.0  # nobody waits for a page here: time for a thousand users
 NOTHING = "nothing is stored of this user"
-MARGIN_SECONDS = 0.02  # of the time, for the way back
 
 ItemIds = Callable[[U64], Sequence[str]]
 """Ids of item keys; "" for a key that nobody knows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """How a call on many users or items ended: so many were changed, the others were not."""
-
-    changed: int
-    faults: list[Fault]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +80,7 @@ class Users:
             InvalidArgumentError: when there are no users or too many.
         """
         good, faults = check_users(given)
-        seconds = _seconds(caller)
+        seconds = request_seconds(MANY_SECONDS, caller)
         queries = [ProfileQuery(user.user_id, _stored(user), seconds) for _, user in good]
         with Counted(self._meter, self._clock) as counted:
             ends = await asyncio.gather(*(self._guards.profiles.ask(q, seconds) for q in queries))
@@ -107,7 +97,7 @@ class Users:
             InvalidArgumentError: when there are no ids or too many.
         """
         good, faults = check_user_ids(user_ids)
-        seconds = _seconds(caller)
+        seconds = request_seconds(MANY_SECONDS, caller)
         queries = [EraseQuery(user_id, seconds) for _, user_id in good]
         with Counted(self._meter, self._clock) as counted:
             ends = await asyncio.gather(*(self._guards.erasures.ask(q, seconds) for q in queries))
@@ -128,7 +118,7 @@ class Users:
             UnavailableError: the feature store did not answer.
         """
         check_id("user_id", user_id)
-        seconds = _seconds(caller)
+        seconds = request_seconds(MANY_SECONDS, caller)
         with Counted(self._meter, self._clock) as counted:
             end = await self._guards.contexts.ask(ContextQuery(user_id, seconds), seconds)
             counted.error = end.value is None
@@ -160,10 +150,6 @@ class Users:
             ExportedItem(key, item_id)
             for key, item_id in zip(keys.tolist(), self._item_ids(keys), strict=True)
         ]
-
-
-def _seconds(caller: float | None) -> float:
-    return request_seconds(SECONDS, caller, MARGIN_SECONDS)
 
 
 def _stored(user: UserInput) -> Mapping[str, str]:

@@ -15,8 +15,8 @@ from services.gateway.explain.explanation import (
     TopItem,
 )
 from services.gateway.gateway import Recorded
-from services.gateway.requests import EventInput, Fault, RecommendInput, UserInput
-from services.gateway.users import Changed, ExportedItem, UserExport
+from services.gateway.requests import Changed, EventInput, Fault, RecommendInput, UserInput
+from services.gateway.users import ExportedItem, UserExport
 
 # Names, as protobuf takes them for enums too: its type stubs want members, not numbers.
 REASONS = {reason: f"REASON_{reason.value}" for reason in Reason}

@@ -120,7 +120,7 @@ def decode(data: bytes) -> ItemRecord:
             hidden=bool(flags & HIDDEN),
             deleted=bool(flags & DELETED),
         )
-    except (struct.error, UnicodeDecodeError, json.JSONDecodeError, AttributeError) as error:
+    except (struct.error, ValueError, AttributeError, TypeError) as error:
         raise RecordError(f"a damaged record: {error}") from error
 
 

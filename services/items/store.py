@@ -14,7 +14,7 @@ from services.items.record import Item, content
 TABLE, STREAM, VERSION = b"items:table", b"items:stream", b"items:version"
 CHUNK = 128  # items a script: Redis does nothing else meanwhile
 STREAM_ENTRIES = 20_000
-TOMBSTONE_DAYS = 365
+TOMBSTONE_DAYS = 365  # at least
 
 
 class Refusal(Enum):
@@ -66,7 +66,10 @@ class ItemStore:
         return await self._change("delete", now, [_named(item_id) for item_id in item_ids])
 
     async def forget(self, item_ids: Sequence[str], before: int, now: int) -> Ends:
-        """Removes what was deleted or expired by `before`: a release with them shows them again."""
+        """Removes what was deleted or expired by `before`: a release with them shows them again.
+
+        Of an item that was hidden too, that is kept.
+        """
         return await self._change("forget", now, [_named(i, before) for i in item_ids])
 
     async def _change(self, what: str, now: int, items: list[list[Argument]]) -> Ends:

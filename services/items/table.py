@@ -207,16 +207,12 @@ class _Out:
         return out
 
 
-async def follow(table: ItemTable, seconds: float, changed: Callable[[], None]) -> None:
-    """Refreshes the table for ever, `seconds` apart; it keeps what it has while Redis is away.
-
-    `changed`: called after each refresh that changed the table.
-    """
+async def follow(table: ItemTable, seconds: float) -> None:
+    """Refreshes the table for ever, `seconds` apart; it keeps what it has while Redis is away."""
     away = False
     while True:
         try:
-            if await table.refresh():
-                changed()
+            await table.refresh()
             if away:
                 _log.info("the item table is followed again", version=table.version)
             away = False

@@ -1,8 +1,7 @@
 """How much each channel fetches for a query."""
 
+import math
 from dataclasses import dataclass
-
-import numpy as np
 
 from services.domain.arrays import F32, Bools
 from services.domain.stages import RecallQuery
@@ -31,9 +30,14 @@ class FetchSizes:
         """Items to fetch, by channel: quotas grow with a limit that is more than their sum."""
         context = query.context
         gone = max(len(context.history), context.seen.count()) + len(query.request.exclude)
-        scale = max(1.0, query.limit / max(float(self.quotas.sum()), 1.0))
-        sizes = np.ceil(self.quotas * scale).astype(np.int64) + min(gone, self.seen_margin)
-        sizes = np.where(self.fills, np.maximum(sizes, query.limit + gone), sizes)
+        quotas, fills = self.quotas.tolist(), self.fills.tolist()  # few: faster without numpy
+        scale = max(1.0, query.limit / max(sum(quotas), 1.0))
+        margin = min(gone, self.seen_margin)
+        sizes = [math.ceil(quota * scale) + margin for quota in quotas]
         if query.request.categories or query.request.tags:
-            sizes = np.where(self.fills, self.everything, np.maximum(sizes, self.filtered))
-        return [int(size) for size in sizes]
+            return [
+                self.everything if fill else max(size, self.filtered)
+                for size, fill in zip(sizes, fills, strict=True)
+            ]
+        most = query.limit + gone
+        return [max(size, most) if fill else size for size, fill in zip(sizes, fills, strict=True)]

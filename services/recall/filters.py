@@ -1,7 +1,5 @@
 """What may not be recommended now."""
 
-import numpy as np
-
 from models.schema.catalog import Catalog
 from services.domain.arrays import I32, Bools
 from services.domain.context import among
@@ -15,7 +13,9 @@ class HiddenFilter:
 
     name = "hidden"
 
-    def apply(self, rows: I32, query: RecallQuery, live: Live) -> Bools:
+    def apply(self, rows: I32, query: RecallQuery, live: Live) -> Bools | None:
+        if not len(live.takedowns.rows):
+            return None
         return ~live.takedowns.gone(rows, query.request.now)
 
 
@@ -27,7 +27,7 @@ class ExcludeFilter:
     def __init__(self, catalog: Catalog) -> None:
         self._keys = catalog.keys
 
-    def apply(self, rows: I32, query: RecallQuery, live: Live) -> Bools:
+    def apply(self, rows: I32, query: RecallQuery, live: Live) -> Bools | None:
         if not len(query.request.exclude):
-            return np.ones(len(rows), np.bool_)
+            return None
         return ~among(extended(self._keys, live.fresh.keys, rows), query.request.exclude)

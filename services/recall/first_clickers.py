@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from models.schema.history import ENGAGED
 from services.domain.arrays import F32, I64
-from services.domain.events import EventType
 from services.domain.ids import item_key
 from services.domain.live import FreshItems
 from services.domain.stages import RecallQuery
 
 FIRST = 20  # clickers of an item that count
 SLOW = 5.0  # of n clickers the vector of an item is n / (n + SLOW) theirs
-_ENGAGED = (EventType.CLICK, EventType.LIKE, EventType.PURCHASE, EventType.DWELL)
 
 
 class FirstClickers:
@@ -77,6 +76,6 @@ def _engagements(queries: Sequence[RecallQuery], fresh: FreshItems) -> list[tupl
     hits = fresh.keys[at] == keys
     if not hits.any():
         return []
-    hits &= np.isin(np.concatenate([history.events for history in histories]), _ENGAGED)
+    hits &= np.isin(np.concatenate([history.events for history in histories]), ENGAGED)
     owner = np.repeat(np.arange(len(queries)), [len(history) for history in histories])
     return [(int(query), at[hits & (owner == query)]) for query in np.unique(owner[hits])]

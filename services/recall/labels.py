@@ -38,9 +38,9 @@ class LabelFilter:
         self._masks: dict[Names, Bools] = {}
         self._of: tuple[FreshItems, Changed] | None = None
 
-    def apply(self, rows: I32, query: RecallQuery, live: Live) -> Bools:
+    def apply(self, rows: I32, query: RecallQuery, live: Live) -> Bools | None:
         mask = self.mask(query.request, live)
-        return np.ones(len(rows), np.bool_) if mask is None else mask[rows]
+        return None if mask is None else mask[rows]
 
     def mask(self, request: RequestContext, live: Live) -> Bools | None:
         """Rows the request may have, bool [n + m], the i-th new item at -1-i; None: all."""

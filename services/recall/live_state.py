@@ -41,6 +41,7 @@ class LiveState:
         self._snapshot = NO_STATISTICS
         self._due = 0.0
         self._live: dict[str, tuple[ReleaseItems, Live]] = {}
+        self._broken: set[str] = set()
         self._away: set[str] = set()
 
     def of(self, release: str) -> Live:
@@ -56,9 +57,10 @@ class LiveState:
         self._touched.clear()
         for release in self._slots.ids():
             if (model := self._slots.get(release)) is not None:
-                await self._renew(release, model, keys, fresher)
+                await self._try_renew(release, model, keys, fresher)
         for release in self._live.keys() - set(self._slots.ids()):
             del self._live[release]
+            self._broken.discard(release)
             metrics.forget(release)
 
     async def follow(self) -> None:
@@ -74,12 +76,24 @@ class LiveState:
     async def close(self) -> None:
         await self._redis.aclose()
 
+    async def _try_renew(
+        self, release: str, model: RecallModel, keys: set[int], fresher: bool
+    ) -> None:
+        """A release that fails holds up no other, and begins with the whole table the next time."""
+        try:
+            await self._renew(release, model, keys, fresher)
+            self._broken.discard(release)
+        except Exception:  # noqa: BLE001 - degrade point: its last state stays
+            self._broken.add(release)
+            metrics.LIVE_ERRORS.labels("release").inc()
+            _log.exception("the live state of a release cannot be renewed", release=release)
+
     async def _renew(self, release: str, model: RecallModel, keys: set[int], fresher: bool) -> None:
         items, now = model.items, int(self._clock())
         known = self._live.get(release)
-        loaded = known is None or known[0] is not items  # the whole table is news to it
-        if loaded or keys or fresher or items.due(now):
-            changed = None if loaded else keys
+        whole = known is None or known[0] is not items or release in self._broken
+        if whole or keys or fresher or items.due(now):
+            changed = None if whole else keys
             live = await asyncio.to_thread(self._renewed, items, changed, now)
             self._live[release] = items, live
             metrics.observe_fresh(release, len(live.fresh), items.left_out)
@@ -88,6 +102,7 @@ class LiveState:
         """Off the event loop, which waits with the next changes. `keys`: changed; None: all."""
         table = self._table
         if keys is None:
+            items.forget()
             items.apply({record.key: record for record in table.records()}, now)
         else:
             items.apply({key: table.get(key) for key in keys}, now)

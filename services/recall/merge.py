@@ -21,6 +21,7 @@ from services.domain.stages import Dropped, RecallQuery
 
 FUSION = 5  # of 1, 5, 20 and 60 the best on validation events of two data sets
 
+_SMALL, _NONE = np.float32(1e-6), np.float32(0)
 NOTHING = Fetched(np.empty(0, np.int32), np.empty(0, np.float32))  # of a channel that failed
 
 
@@ -33,14 +34,19 @@ class Pool:
     Attributes:
         rows: int32 [n].
         places: position in `rows` of each find, int64 [f].
-        channels: channel of each find, int64 [f].
+        sizes: finds of each channel, int64 [C].
         scores: score of each find, float32 [f].
     """
 
     rows: I32
     places: I64
-    channels: I64
+    sizes: I64
     scores: F32
+
+    @property
+    def bits(self) -> U32:
+        """The bit of the channel of each find, uint32 [f]."""
+        return bits_of(len(self.sizes)).repeat(self.sizes)
 
 
 def pool(fetched: Sequence[Fetched], item_count: int) -> Pool:
@@ -51,14 +57,15 @@ def pool(fetched: Sequence[Fetched], item_count: int) -> Pool:
         item_count: rows there are: of the release and of new items, which have negative ones.
     """
     rows = np.concatenate([found.rows for found in fetched])
-    first = np.empty(item_count, np.int64)  # not initialised: only the rows found are touched
-    first[rows[::-1]] = np.arange(len(rows) - 1, -1, -1)
-    at = first[rows]
-    new = at == np.arange(len(rows))
+    at, numbers = rows.astype(np.intp), np.arange(len(rows))
+    first = np.empty(item_count, np.intp)  # not initialised: only the rows found are touched
+    first[at[::-1]] = numbers[::-1]
+    first_of = first[at]
+    new = first_of == numbers
     return Pool(
-        rows[new],
-        (np.cumsum(new) - 1)[at],
-        np.repeat(np.arange(len(fetched)), [len(found.rows) for found in fetched]),
+        rows.take(new.nonzero()[0]),
+        (np.cumsum(new) - 1).take(first_of),
+        np.array([len(found.rows) for found in fetched]),
         np.concatenate([found.scores for found in fetched]),
     )
 
@@ -67,10 +74,12 @@ def passing(
     found: Pool, filters: Sequence[Filter], query: RecallQuery, live: Live
 ) -> tuple[Bools, tuple[Dropped, ...]]:
     """Which items pass all filters, bool [n]; for `explain`, what each filter took."""
-    keep = np.ones(len(found.rows), np.bool_)
+    keep = ~np.zeros(len(found.rows), np.bool_)
     dropped: list[Dropped] = []
     for rule in filters:
         passes = rule.apply(found.rows, query, live)
+        if passes is None:
+            continue
         if query.explain:
             dropped += taken(found, keep & ~passes, rule.name)
         keep &= passes
@@ -94,30 +103,49 @@ def merged(found: Pool, keep: Bools, quotas: F32, limit: int) -> tuple[Candidate
         quotas: by channel, float32 [C]; a channel with quota 0 only fills up.
         limit: most items wanted.
     """
-    kept = keep[found.places]
-    places, owners, scores = found.places[kept], found.channels[kept], found.scores[kept]
-    sizes = np.bincount(owners, minlength=len(quotas))
-    orders = np.arange(1, len(places) + 1) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    places, sizes = found.places, found.sizes
+    orders = _orders(keep.take(places), sizes)
+    shares = orders.astype(np.float32) / np.maximum(quotas, _SMALL).repeat(sizes)
     best = np.full(len(keep), np.inf, np.float32)
-    shares = orders.astype(np.float32) / np.maximum(quotas, np.float32(1e-6))[owners]
     np.minimum.at(best, places, shares)
+    best[~keep] = np.inf  # what is not kept has no place; what it is given below is not used
     index = best_first(-best, min(limit, int(np.count_nonzero(keep))))
-    counts = (orders <= quotas.astype(np.int64)[owners]) | (best[places] > 1)
-    places, owners = places[counts], owners[counts]
-    channels = np.zeros(len(keep), np.uint32)
-    np.bitwise_or.at(channels, places, np.uint32(1) << owners.astype(np.uint32))
-    table = np.zeros((len(keep), len(quotas)), np.float32)
-    table[places, owners] = scores[counts]
-    votes = quotas[owners] / (FUSION + orders[counts])
-    fused = np.bincount(places, votes, minlength=len(keep)).astype(np.float32)
+    counts = (shares <= 1) | (best > 1).take(places)
+    channels, scores = _columns(found, counts)
+    votes = quotas.repeat(sizes) / (FUSION + orders) * counts
+    fused = np.bincount(places, votes, len(keep)).astype(np.float32)
     fused[best <= 1] += quotas.sum()  # what only fills up comes last
     index = index[best_first(fused[index], len(index))]
-    return Candidates(found.rows[index], channels[index], table[index]), index
+    return Candidates(found.rows[index], channels[index], scores.take(index, axis=0)), index
+
+
+def _columns(found: Pool, counts: Bools) -> tuple[U32, F32]:
+    """Bits and scores of the finds that count, by item: uint32 [n] and float32 [n, C]."""
+    count, width = len(found.rows), len(found.sizes)
+    channels = np.zeros(count, np.uint32)
+    np.add.at(channels, found.places, found.bits * counts)  # once a channel: the sum is the union
+    scores = np.zeros((count, width), np.float32)
+    cells = found.places * width + np.arange(width).repeat(found.sizes)
+    scores.reshape(-1)[cells] = np.where(counts, found.scores, _NONE)
+    return channels, scores
+
+
+def _orders(kept: Bools, sizes: I64) -> I64:
+    """Place of each find among those of its channel that are kept, from 1, int64 [f].
+
+    Of one that is not kept, that of the one before it.
+    """
+    before = np.zeros(len(kept) + 1, np.int64)
+    np.cumsum(kept, out=before[1:])
+    starts = np.cumsum(sizes) - sizes
+    return before[1:] - before.take(starts).repeat(sizes)
 
 
 def first_new(found: Pool, keep: Bools, most: int) -> Bools:
     """`keep` without what is beyond the first `most` new items."""
-    newer = np.flatnonzero(keep & (found.rows < 0))
+    newer = (keep & (found.rows < 0)).nonzero()[0]
+    if len(newer) <= most:
+        return keep
     fewer = keep.copy()
     fewer[newer[most:]] = False
     return fewer
@@ -135,11 +163,15 @@ def taken(found: Pool, gone: Bools, reason: str) -> tuple[Dropped, ...]:
     if not gone.any():
         return ()
     channels = np.zeros(len(found.rows), np.uint32)
-    np.bitwise_or.at(channels, found.places, np.uint32(1) << found.channels.astype(np.uint32))
+    np.bitwise_or.at(channels, found.places, found.bits)
     return (Dropped(found.rows[gone], channels[gone], reason),)
 
 
 def by_channel(channels: U32, count: int) -> I64:
     """How many candidates have the bit of each of `count` channels, int64 [count]."""
-    bits = np.uint32(1) << np.arange(count, dtype=np.uint32)
-    return np.asarray(np.count_nonzero(channels[:, None] & bits, axis=0))
+    return np.asarray(((channels & bits_of(count)[:, None]) > 0).sum(axis=1))
+
+
+def bits_of(count: int) -> U32:
+    """The bit of each of `count` channels, uint32 [count]."""
+    return np.uint32(1) << np.arange(count, dtype=np.uint32)

@@ -28,7 +28,10 @@ FRESH_LEFT_OUT = Gauge(
 )
 ITEMS_VERSION = Gauge("recstack_recall_items_version", "Version of the item table followed.")
 LIVE_ERRORS = Counter(
-    "recstack_recall_live_errors", "Reads of what changes while serving that failed.", ["what"]
+    "recstack_recall_live_errors",
+    "Times that what changes while serving could not be read (items, statistics), or not be taken "
+    "in by a release (release).",
+    ["what"],
 )
 STATISTICS_TIME = Gauge(
     "recstack_recall_statistics_time_seconds", "When the item statistics in use were computed."

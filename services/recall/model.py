@@ -105,8 +105,7 @@ class RecallModel:
         pool = merge.pool(found, len(self.keys) + len(live.fresh))
         allowed, dropped = merge.passing(pool, self.filters, query, live)
         keys = extended(self.keys, live.fresh.keys, pool.rows)
-        known = allowed.copy()
-        known[allowed] = query.context.has_seen(keys[allowed])
+        known = _known(query, keys, allowed)
         keep = allowed & ~known
         metrics.observe_seen(int(np.count_nonzero(keep)), query.context.seen)
         room = merge.first_new(pool, keep, MOST_NEW)
@@ -149,6 +148,15 @@ class RecallModel:
             )
             for c, name in enumerate(self.channels)
         )
+
+
+def _known(query: RecallQuery, keys: U64, allowed: Bools) -> Bools:
+    """Which of the allowed items the user has seen, bool [n]."""
+    if allowed.all():
+        return query.context.has_seen(keys)
+    known = allowed.copy()
+    known[allowed] = query.context.has_seen(keys[allowed])
+    return known
 
 
 def _repeats(known: Bools, keys: U64, query: RecallQuery, missing: int) -> I64:

@@ -50,6 +50,13 @@ class ReleaseItems:
         """Nothing changed yet."""
         return ReleaseItems(catalog, ContentTower.open(folder, schema), most)
 
+    def forget(self) -> None:
+        """Forgets all changes; those that are taken next are the whole table."""
+        self._fresh.clear()
+        self._changed.clear()
+        self._until.clear()
+        self._next = 0
+
     def apply(self, changes: dict[int, ItemRecord | None], now: int) -> None:
         """Takes changes: the record of each key; None: the table has nothing of it any more.
 

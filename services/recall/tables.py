@@ -51,7 +51,7 @@ class Tables:
         """The user tower; opened when the first channel asks for it, and shared by all that do."""
         tower = open_checked(self.folder, layout.USER_TOWER, layout.GOLDEN_USER_TOWER)
         choices = Choices.open(self.folder, self.catalog, self.schema.categories)
-        return UserVectors(UserTowerEncoder.open(self.folder), tower, choices)
+        return UserVectors(self.histories, UserTowerEncoder.open(self.folder), tower, choices)
 
 
 def open_tables(folder: Path, settings: RecallSettings) -> Tables:

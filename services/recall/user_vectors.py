@@ -10,12 +10,20 @@ from services.domain.arrays import F32
 from services.domain.stages import RecallQuery
 from services.inference.session import OnnxModel
 from services.recall.choices import Choices
+from services.recall.histories import Histories
 
 
 class UserVectors:
     """The user tower of a release. Keeps the vectors of the batch it was asked for last."""
 
-    def __init__(self, encoder: UserTowerEncoder, tower: OnnxModel, choices: Choices) -> None:
+    def __init__(
+        self,
+        histories: Histories,
+        encoder: UserTowerEncoder,
+        tower: OnnxModel,
+        choices: Choices,
+    ) -> None:
+        self._histories = histories
         self._encoder = encoder
         self._tower = tower
         self._choices = choices
@@ -36,5 +44,6 @@ class UserVectors:
     def _run(self, queries: Sequence[RecallQuery]) -> F32:
         if not queries:
             return np.empty((0, self._choices.vectors.shape[1]), np.float32)
-        feed = self._encoder.feed([q.context for q in queries], [q.request for q in queries])
+        contexts, requests = [q.context for q in queries], [q.request for q in queries]
+        feed = self._encoder.feed_of(self._histories.encoded(queries), contexts, requests)
         return self._choices.lead(self._tower.run(feed)["user"], queries)

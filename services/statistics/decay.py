@@ -19,6 +19,8 @@ PRIOR_WEIGHT = 20.0
 """How many impressions the prior is worth."""
 
 _DAY, _WEEK = (next(i for i, (name, _) in enumerate(WINDOWS) if name == n) for n in ("1d", "7d"))
+TRENDING_LIMIT = 500
+"""Items of the trending list, in training and by default in serving."""
 TRENDING_FLOOR = 3.0
 """Engagements of the last day below which nothing is trending."""
 TRENDING_SLACK = 5.0
@@ -49,6 +51,12 @@ class Decayed:
             room = max(item_count, 2 * len(self.last)) - len(self.last)
             self.last = np.concatenate([self.last, np.zeros(room, np.int64)])
             self.counts = np.concatenate([self.counts, np.zeros((room, *self.counts.shape[1:]))])
+
+    def take(self, rows: I64) -> "Decayed":
+        """The counts of some items, in this order."""
+        taken = Decayed(0)
+        taken.last, taken.counts = self.last[rows], self.counts[rows]
+        return taken
 
     def add(self, rows: I32 | I64, engaged: bool | Bools, times: I64) -> None:
         """Counts events.

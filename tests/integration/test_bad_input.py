@@ -38,6 +38,7 @@ EVENTS: list[tuple[dict[str, Any], str, str]] = [
     ({"session_id": "s"}, "session_id", "not both"),
     ({"value": 1e39}, "value", "32-bit"),
 ]
+LARGEST = 3.4e38  # as good as the largest 32-bit float
 
 
 @dataclass
@@ -108,6 +109,20 @@ async def test_a_batch_with_every_bad_event(api: Surfaces) -> None:
         assert counted("RecordEvents", field) == count + twice
     export = await api.catalog.ExportUser(pb.ExportUserRequest(user_id="u"))
     assert len(export.events) == 2
+
+
+async def test_names_that_clients_make_up_are_no_labels(api: Surfaces) -> None:
+    before = counted("RecordEvents", "unknown")
+    batch = [event("u", 1, made_up=1), event("u", 2)]
+    answer = (await api.http.post("/v1/events", json={"events": batch})).json()
+    assert (answer["accepted"], answer["errors"][0]["field"]) == (1, "made_up")
+    assert counted("RecordEvents", "unknown") == before + 1
+
+
+async def test_the_largest_value(api: Surfaces) -> None:
+    batch = [event("u", 1, value=LARGEST), event("u", 2, value=-LARGEST)]
+    answer = (await api.http.post("/v1/events", json={"events": batch})).json()
+    assert answer == {"accepted": 2, "duplicates": 0, "errors": []}
 
 
 async def test_ten_thousand_events_in_a_call(api: Surfaces) -> None:

@@ -306,6 +306,8 @@ async def test_a_bad_line_of_a_file_is_named(tmp_path: Path, line: str, message:
         ("put", "--id", "x", "--attribute", "novalue"),
         ("put", "--id", "x", "--expires", "tomorrow"),
         ("expire", "x", "--at", "soon"),
+        ("expire", "x", "--at", "9" * 20),
+        ("get", "\udcff"),
         ("hide", "x", "--address", "127.0.0.1:1"),
     ],
 )

@@ -73,9 +73,9 @@ async def test_users_that_are_wrong(stack: Whole, tmp_path: Path) -> None:
         ('{"profile": {}}', "line 1: no user_id"),
         ('{"user_id": 7}', "line 1: ids, names and values must be strings"),
         ('{"user_id": "7", "profile": {"age": 24}}', "line 1: ids, names and values"),
-        ('{"user_id": "7", "profile": ["age"]}', "line 1: "),
-        ('{"user_id": "7", "preferences": "Drama"}', "line 1: preferences must be a list"),
-        ("[]", "line 1: "),
+        ('{"user_id": "7", "profile": ["age"]}', "line 1: profile must be an object"),
+        ('{"user_id": "7", "preferences": "Drama"}', "line 1: .* preferences a list"),
+        ("[]", "line 1: not an object"),
         ("", "has no users"),
     ],
 )
@@ -99,6 +99,8 @@ async def test_files_that_are_wrong(tmp_path: Path, line: str, message: str) -> 
         (["recommend", "--user", "7", "--context", "=x"], "--context: '=x' is not name=value"),
         (["event", "--item", "1"], "give --user or --session"),
         (["explain"], "give --user or --session"),
+        (["recommend", "--user", "7", "--k", "9" * 20], "this cannot be sent"),
+        (["user", "export", "\udcff"], "this cannot be sent"),
     ],
 )
 async def test_arguments_that_are_wrong(arguments: list[str], message: str) -> None:

@@ -134,6 +134,21 @@ async def test_what_is_out_for_long_is_forgotten_and_the_rest_is_not(redis: Redi
     assert set(state(table)) == {"chair", "lamp"}
 
 
+async def test_a_hide_outlives_what_is_forgotten(redis: Redis) -> None:
+    store = ItemStore(redis)
+    await store.put([Item("milk", expires_at=NOW)], NOW)
+    await store.delete(["desk"], NOW)
+    await store.hide(["milk", "desk"], NOW)
+    await store.forget(["milk", "desk"], NOW, NOW)
+    table = await table_of(redis)
+    hidden = {item_id: ItemRecord(item_id, hidden=True) for item_id in ("milk", "desk")}
+    assert state(table) == hidden
+    assert table.gone(NOW) == []
+    assert await store.show(["milk", "desk"], NOW) == [None, None]
+    await table.refresh()
+    assert not len(table)
+
+
 async def test_a_change_that_changes_nothing_is_no_change(redis: Redis) -> None:
     store = ItemStore(redis)
     await store.hide(["chair"], NOW)
@@ -265,21 +280,25 @@ def test_following_and_reading_anew_agree(
 
 async def test_following_survives_redis_and_keeps_what_it_has(own_redis: RedisServer) -> None:
     redis = open_redis(SecretStr(own_redis.url))
-    store, table, changed = ItemStore(redis), ItemTable(redis), asyncio.Event()
-    task = asyncio.create_task(follow(table, 0.01, changed.set))
+    store, changed = ItemStore(redis), asyncio.Event()
+    table = ItemTable(redis, changed=lambda _: changed.set())
+    task = asyncio.create_task(follow(table, 0.01))
+
+    async def until_hidden(item_id: str) -> None:
+        async with asyncio.timeout(30):
+            while not table.hidden(item_keys([item_id]), NOW).all():
+                await changed.wait()
+                changed.clear()
+
     await store.hide(["a"], NOW)
-    await asyncio.wait_for(changed.wait(), 30)
+    await until_hidden("a")
     own_redis.kill()
     with pytest.raises(RedisError):
         await table.refresh()
     assert table.hidden(item_keys(["a"]), NOW).all()
-    changed.clear()
     own_redis.start()
     await store.hide(["b"], NOW)
-    async with asyncio.timeout(30):
-        while not table.hidden(item_keys(["b"]), NOW).all():
-            await changed.wait()
-            changed.clear()
+    await until_hidden("b")
     task.cancel()
     await redis.aclose()
 

@@ -28,8 +28,9 @@ async def other(stack: Stack, release: Path) -> AsyncIterator[Gateway]:
     async with AsyncExitStack() as context:
         settings = stack.settings
         stages = await grpc_stages(settings, context)
-        catalog = await open_catalog(settings, context)
-        yield make_gateway(open_release(release, settings), stages, settings, catalog=catalog)
+        opened = open_release(release, settings)
+        catalog = await open_catalog(settings, context, opened)
+        yield make_gateway(opened, stages, settings, catalog=catalog)
 
 
 def named(answer: Answer) -> list[str]:

@@ -15,7 +15,7 @@ from services.chassis.redis import open_redis
 from services.chassis.server import started
 from services.domain.context import RequestContext, UserContext
 from services.domain.ids import item_key, item_keys
-from services.domain.live import NOTHING_LIVE, STATISTICS
+from services.domain.live import NOTHING_LIVE, STATISTICS, Live
 from services.domain.stages import RecallQuery, SimilarQuery
 from services.items.record import Item
 from services.items.store import STREAM, ItemStore
@@ -168,10 +168,41 @@ async def test_the_last_state_stays_while_redis_is_away(
     await state.refresh()
     assert state.of("one").fresh.items.ids == ("n1",)
     own_redis.start()
-    await client.connection_pool.disconnect()  # those of before the restart
     await store.put([Item("n2", categories=("even",))], NOW)
     await state.refresh()
     assert set(state.of("one").fresh.items.ids) == {"n1", "n2"}
+
+
+class Failing(ReleaseItems):
+    """Cannot take changes, as long as it is told so."""
+
+    fails = False
+
+    def live(self, snapshot: Snapshot) -> Live:
+        if self.fails:
+            raise RuntimeError("told so")
+        return super().live(snapshot)
+
+
+async def test_a_release_that_failed_begins_again_and_holds_up_no_other(
+    client: redis.asyncio.Redis, state: LiveState, slots: Slots, tmp_path: Path
+) -> None:
+    store = ItemStore(client)
+    (tmp_path / "two").mkdir()
+    catalog, tower = write_catalog(tmp_path / "two"), write_tower(tmp_path / "two")
+    failing = Failing(catalog, tower, most=10)
+    slots.releases = {"failing": Release(failing), **slots.releases}
+    await store.put([Item("n1"), Item("n2")], NOW)
+    await state.refresh()
+    failing.fails = True
+    await store.put([Item("n3")], NOW)
+    await store.delete(["n1"], NOW)
+    await state.refresh()
+    assert set(state.of("failing").fresh.items.ids) == {"n1", "n2"}
+    assert set(state.of("one").fresh.items.ids) == {"n2", "n3"}
+    failing.fails = False
+    await state.refresh()
+    assert set(state.of("failing").fresh.items.ids) == {"n2", "n3"}
 
 
 async def test_without_an_address_nothing_ever_changes(slots: Slots) -> None:

@@ -23,7 +23,7 @@ from services.gateway.stages import Stages
 from services.journal.pseudonym import pseudonym
 from services.journal.request import RequestEntry
 from services.journal.request_payload import decode
-from services.journal.streams import FIELD, PARTITIONS, partition
+from services.journal.streams import FIELD, PARTITIONS, added, partition
 from tests.redis import RedisServer, own_redis, redis_server
 from tests.unit.gateway.world import CHANNELS, World, make_release, make_world
 
@@ -39,10 +39,10 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> GatewayRelease:
 
 @asynccontextmanager
 async def logging_gateway(
-    redis: RedisServer, release: GatewayRelease, **config: Any
+    redis: RedisServer, release: GatewayRelease, url: str = "", **config: Any
 ) -> AsyncIterator[tuple[Gateway, RequestLog, World]]:
     """A gateway over scripted stages whose log is written only when the test says so."""
-    client = open_redis(SecretStr(redis.url), timeout=0.3)
+    client = open_redis(SecretStr(url or redis.url), timeout=0.3, retries=0)
     log = RequestLog(client, RequestLogConfig(KEY, **config))
     world = make_world(release)
     gateway = make_gateway(release, Stages(**world.stages), GatewaySettings(), log=log)
@@ -96,6 +96,68 @@ async def test_a_served_request_is_in_the_log(
     rows = query.candidates.rows.astype(np.float32)
     np.testing.assert_array_equal(second.ranked.scores, 1 / (1 + rows))
     assert second.ranked.tasks.shape == (len(rows), 2)
+
+
+@asynccontextmanager
+async def losing_the_first_answer(redis: RedisServer) -> AsyncIterator[str]:
+    """Address of Redis, behind something that breaks before the first XADD is answered."""
+    logged = asyncio.Event()
+    broken = False
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal broken
+        answers, asks = await asyncio.open_connection("127.0.0.1", redis.port)
+
+        async def ask() -> None:
+            while data := await reader.read(2**20):
+                if b"XADD" in data:
+                    logged.set()
+                asks.write(data)
+
+        asking = asyncio.create_task(ask())
+        while data := await answers.read(2**20):
+            if logged.is_set() and not broken:
+                broken = True
+                break
+            writer.write(data)
+        asking.cancel()
+        asks.close()
+        writer.close()
+
+    server = await asyncio.start_server(forward, "127.0.0.1", 0)
+    async with server:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+
+
+async def test_a_request_whose_answer_of_redis_is_lost_is_logged_once(
+    redis_server: RedisServer, release: GatewayRelease
+) -> None:
+    async with (
+        losing_the_first_answer(redis_server) as url,
+        logging_gateway(redis_server, release, url) as (gateway, log, _),
+    ):
+        await gateway.recommend(RecommendInput(user_id="anna"), "first")
+        await log.flush()
+        await gateway.recommend(RecommendInput(user_id="anna"), "second")
+        await log.flush()
+    assert [entry.request_id for entry in await entries(redis_server)] == ["first", "second"]
+
+
+async def test_how_many_were_ever_logged_is_kept_beside_the_stream(
+    redis_server: RedisServer, release: GatewayRelease
+) -> None:
+    count_of = added("requests", partition(pseudonym("anna", KEY)))
+    client: Any
+    async with (
+        open_redis(SecretStr(redis_server.url)) as client,
+        logging_gateway(redis_server, release) as (gateway, log, _),
+    ):
+        await client.delete(count_of)
+        for name in ("first", "second", "third"):
+            await gateway.recommend(RecommendInput(user_id="anna"), name)
+        await log.flush()
+        assert await client.get(count_of) == b"3"
+    await entries(redis_server)
 
 
 async def test_a_degraded_request_is_logged_with_what_was_skipped(

@@ -16,6 +16,7 @@ from redis import Redis
 from services.chassis.redis import open_redis
 from services.domain.context import UserContext
 from services.domain.ids import item_key
+from services.domain.outcome import Reason
 from services.domain.stages import ContextQuery, RerankQuery
 from services.gateway.answer import Answer
 from services.gateway.catalog.items import ItemState
@@ -23,6 +24,7 @@ from services.gateway.catalog.open import DAY_SECONDS, Catalog, forget_old
 from services.gateway.errors import NotFoundError, UnavailableError
 from services.gateway.release import GatewayRelease
 from services.gateway.requests import EventInput, RecommendInput
+from services.gateway.takedown import Takedown
 from services.items.record import Item
 from services.items.store import STREAM, TABLE, TOMBSTONE_DAYS, VERSION, ItemStore
 from services.items.table import ItemTable
@@ -179,6 +181,28 @@ async def test_explain_says_why_an_item_is_out(two: Two) -> None:
         assert recall.dropped == {"hidden": 3}
 
 
+async def test_explain_says_why_a_new_item_was_not_found(two: Two) -> None:
+    await two.one.gateway.items.put([Item("new", "", ("odd",), ("rare",))])
+
+    async def reason(**given: object) -> str:
+        asked = RecommendInput(user_id="u", k=5, **given)  # type: ignore[arg-type]
+        item = (await two.other.gateway.explain(asked, "new", "request")).item
+        assert item is not None
+        assert item.lost_at == "recall"
+        return item.reason
+
+    none = "not recalled by any channel: "
+    assert await reason(categories=["odd"], tags=["rare"]) == none + "it is newer than the release"
+    assert await reason(categories=["even"]) == none + "category"
+    assert await reason(categories=["odd"], tags=["rare", "tag-0"]) == none + "tag"
+    assert await reason(exclude_item_ids=["new"]) == none + "excluded"
+    two.other["recall"].mode = "call_error"
+    stood_in = "recall was skipped (UNAVAILABLE), the popular list stood in: "
+    assert await reason() == stood_in + "it is newer than the release"
+    two.other.store.events["u"] = [item_key("new")]
+    assert await reason() == stood_in + "seen"
+
+
 async def test_what_was_put_names_an_item_of_the_release(two: Two) -> None:
     await two.one.gateway.items.put([Item(IDS[0], "A better title", ("odd",))])
     first = (await listed(two.other)).items[0].text
@@ -222,6 +246,43 @@ async def test_events_of_unknown_items_may_be_let_in(
         two = await two_gateways(redis_server, release, stack, unknown_items="accept")
         recorded = await two.one.gateway.record([EventInput("e", "u", "new", 2)])
         assert (recorded.accepted, recorded.faults) == (1, [])
+
+
+async def test_events_may_be_sent_again_when_it_cannot_be_known_whether_the_item_exists(
+    own_redis: RedisServer, release: GatewayRelease
+) -> None:
+    async with AsyncExitStack() as stack:
+        two = await two_gateways(own_redis, release, stack)
+        own_redis.kill()
+        given = [EventInput("1", "u", "new", 2), EventInput("2", "u", IDS[3], 2)]
+        recorded = await two.one.gateway.record(given)
+        assert recorded.accepted == 1
+        assert [(f.index, f.field, f.retryable) for f in recorded.faults] == [(0, "", True)]
+
+
+async def test_who_knows_a_version_asks_for_it_after_a_failure(own_redis: RedisServer) -> None:
+    """The pause is for those who know none: a version says that Redis answers again."""
+    redis = open_redis(SecretStr(own_redis.url), timeout=5.0)
+    table, store = ItemTable(redis), ItemStore(redis)
+    takedown = Takedown(table, clock=lambda: 0.0)
+    own_redis.kill()
+    assert (await takedown.reach(None, 5.0)) is not None
+    own_redis.start()
+    await store.hide([IDS[0]], now=1)
+    paused = await takedown.reach(None, 5.0)
+    assert paused is not None
+    assert paused.reason is Reason.BREAKER_OPEN
+    version = int(await redis.get(VERSION))
+    assert await takedown.reach(version, 5.0) is None
+    assert table.hidden(np.array([item_key(IDS[0])], np.uint64), now=1).all()
+    await redis.aclose()
+
+
+async def test_no_list_for_a_new_item_that_recall_does_not_have(two: Two) -> None:
+    await two.one.gateway.items.put([Item("new", expires_at=1)])
+    two.other["similar"].mode = "invalid"
+    with pytest.raises(NotFoundError, match="expired"):
+        await two.other.gateway.similar("new", 5, "request")
 
 
 async def test_similar_items_of_a_new_item_once_it_is_put(two: Two) -> None:
@@ -312,13 +373,18 @@ async def test_a_gateway_without_redis_has_no_item_table(release: GatewayRelease
     assert len((await listed(world)).items) == 10
 
 
-async def test_what_left_long_ago_is_forgotten(two: Two) -> None:
+async def test_what_left_long_ago_is_forgotten_unless_the_release_has_it(
+    two: Two, release: GatewayRelease
+) -> None:
     now = int(time.time())
-    await two.catalog.store.delete([IDS[0], IDS[1]], now)  # type: ignore[union-attr]
-    await two.catalog.store.hide([IDS[2]], now)  # type: ignore[union-attr]
+    store = two.catalog.store
+    assert store is not None
+    await store.put([Item("old", expires_at=now)], now)
+    await store.delete(["older", IDS[0]], now)
+    await store.hide([IDS[2]], now)
     await two.catalog.table.refresh()
     later = now + TOMBSTONE_DAYS * DAY_SECONDS
-    assert await forget_old(two.catalog, later - 1) == 0
-    assert await forget_old(two.catalog, later) == 2
+    assert await forget_old(two.catalog, release, later - 1) == 0
+    assert await forget_old(two.catalog, release, later) == 2
     await two.catalog.table.refresh()
-    assert [record.item_id for record in two.catalog.table.records()] == [IDS[2]]
+    assert {record.item_id for record in two.catalog.table.records()} == {IDS[0], IDS[2]}

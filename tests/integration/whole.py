@@ -75,7 +75,8 @@ async def whole_stack(
     log = folder / "log"
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        events = await run_events(EventsSettings(redis_url=SecretStr(server.url), log=log), stack)
+        settings = EventsSettings(redis_url=SecretStr(server.url), log=log, file_seconds=0.2)
+        events = await run_events(settings, stack)
         running = await enter(started("gateway", gateway, mounted(gateway, in_process)))
         address = f"127.0.0.1:{running.port}"
         client = await enter(AsyncClient(address, timeout=PATIENCE))

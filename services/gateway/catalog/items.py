@@ -8,24 +8,20 @@ from typing import TypeVar
 
 from services.chassis.redis import RedisError
 from services.domain.arrays import U64
-from services.gateway.catalog.limits import Good, check_expiry, check_item_ids, check_items
+from services.gateway.catalog.limits import check_expiry, check_item_ids, check_items
 from services.gateway.counted import Counted
 from services.gateway.errors import NotFoundError, UnavailableError
 from services.gateway.item_view import ItemView
-from services.gateway.limits import check_id
+from services.gateway.limits import Good, check_id
 from services.gateway.metrics import count_faults
-from services.gateway.requests import Fault
-from services.gateway.resilience.budget import Clock, request_seconds
+from services.gateway.requests import Changed, Fault
+from services.gateway.resilience.budget import MANY_SECONDS, Clock, request_seconds
 from services.gateway.stats import Meter
 from services.gateway.takedown import Takedown, out_reason
-from services.gateway.users import Changed
 from services.items.record import Item, ItemRecord
 from services.items.store import Ends, ItemStore, Refusal
 
 G = TypeVar("G")
-
-SECONDS = 5.0  # nobody waits for a page here
-MARGIN_SECONDS = 0.02  # of the time, for the way back
 
 MESSAGES = {
     Refusal.UNKNOWN: "it is not hidden",
@@ -125,7 +121,7 @@ class Items:
         """
         check_id("item_id", item_id)
         with Counted(self._config.meter, self._config.clock):
-            failure = await self._takedown.reach(None, _seconds(caller))
+            failure = await self._takedown.reach(None, request_seconds(MANY_SECONDS, caller))
             if failure is not None:
                 raise UnavailableError(f"the item table did not answer ({failure.reason.value})")
             return self._info(item_id)
@@ -185,17 +181,13 @@ class Items:
     async def _within(self, caller: float | None, change: Awaitable[Ends]) -> Ends:
         with Counted(self._config.meter, self._config.clock):
             try:
-                async with asyncio.timeout(_seconds(caller)):
+                async with asyncio.timeout(request_seconds(MANY_SECONDS, caller)):
                     ends = await change
                     await self._takedown.table.reach(None)  # known here, whatever comes next
                     return ends
             except (RedisError, TimeoutError) as error:
                 message = f"the item table did not answer ({type(error).__name__})"
                 raise UnavailableError(message) from error
-
-
-def _seconds(caller: float | None) -> float:
-    return request_seconds(SECONDS, caller, MARGIN_SECONDS)
 
 
 def _values(good: Good[G]) -> list[G]:

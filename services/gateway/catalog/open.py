@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from services.chassis.log import get_logger
 from services.chassis.redis import RedisError, open_redis
+from services.chassis.tasks import end
+from services.domain.ids import item_keys
+from services.gateway.release import GatewayRelease
 from services.gateway.settings import GatewaySettings
 from services.items.store import TOMBSTONE_DAYS, ItemStore
 from services.items.table import ItemTable, follow
@@ -31,10 +34,17 @@ class Catalog:
         return Catalog(ItemTable(None), None)
 
 
-async def open_catalog(settings: GatewaySettings, stack: AsyncExitStack) -> Catalog:
+async def open_catalog(
+    settings: GatewaySettings, stack: AsyncExitStack, release: GatewayRelease
+) -> Catalog:
     """The item table in the Redis of the settings, read once; followed until the stack ends.
 
     A Redis that is away is no reason not to start: the table is read when it comes.
+
+    Args:
+        settings: which Redis.
+        stack: ends the following.
+        release: its items are not forgotten.
 
     Raises:
         StartupError: the address of Redis cannot be read.
@@ -48,28 +58,25 @@ async def open_catalog(settings: GatewaySettings, stack: AsyncExitStack) -> Cata
         await catalog.table.refresh()
     except RedisError as error:
         _log.warning("started without the item table", error=str(error))
-    for work in (follow(catalog.table, FOLLOW_SECONDS, _nothing), _tidy(catalog)):
-        task = asyncio.create_task(work)
-        stack.callback(task.cancel)
+    for work in (follow(catalog.table, FOLLOW_SECONDS), _tidy(catalog, release)):
+        stack.push_async_callback(end, asyncio.create_task(work))
     return catalog
 
 
-def _nothing() -> None:
-    """A changed table needs nothing done here."""
-
-
-async def _tidy(catalog: Catalog) -> None:
+async def _tidy(catalog: Catalog, release: GatewayRelease) -> None:
     """Forgets for ever what was deleted or expired TOMBSTONE_DAYS ago."""
     while True:
         try:
-            await forget_old(catalog, int(time.time()))
+            await forget_old(catalog, release, int(time.time()))
         except RedisError as error:
             _log.warning("old items are not forgotten now", error=str(error))
         await asyncio.sleep(TIDY_SECONDS)
 
 
-async def forget_old(catalog: Catalog, now: int) -> int:
+async def forget_old(catalog: Catalog, release: GatewayRelease, now: int) -> int:
     """Removes records of items that left every answer TOMBSTONE_DAYS before `now`; how many.
+
+    Those that the release has stay: it would show them again.
 
     Raises:
         RedisError: Redis does not answer.
@@ -77,6 +84,8 @@ async def forget_old(catalog: Catalog, now: int) -> int:
     if catalog.store is None:
         return 0
     before = now - TOMBSTONE_DAYS * DAY_SECONDS
-    old = [record.item_id for record in catalog.table.gone(before)][:TIDY_ITEMS]
-    ends = await catalog.store.forget(old, before, now)
+    old = [record.item_id for record in catalog.table.gone(before)]
+    rows = release.catalog.rows_of(item_keys(old)).tolist()
+    old = [item_id for item_id, row in zip(old, rows, strict=True) if row < 0]
+    ends = await catalog.store.forget(old[:TIDY_ITEMS], before, now)
     return sum(end is None for end in ends)

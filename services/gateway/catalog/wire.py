@@ -3,7 +3,7 @@
 from recsys.gateway.v1 import gateway_pb2 as pb
 
 from services.gateway.catalog.items import ItemInfo
-from services.gateway.users import Changed
+from services.gateway.requests import Changed
 from services.gateway.wire import catalog_errors
 from services.items.record import Item
 

@@ -1,16 +1,19 @@
 """What became of one item on the way of a request. Pure."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from services.domain.arrays import F32, I32
+from services.domain.arrays import F32, I32, U64
 from services.domain.candidates import best_first
+from services.domain.context import RequestContext
 from services.domain.hard_rules import allowed
 from services.domain.ids import item_key, item_keys
 from services.domain.stages import Dropped
 from services.gateway.explain.explanation import ItemAtStage, ItemReport
-from services.gateway.fallback import labelled
+from services.gateway.fallback import has_labels, labelled
 from services.gateway.release import GatewayRelease
 from services.gateway.takedown import out_reason
 from services.gateway.trace import Step, Trace
@@ -43,9 +46,12 @@ def taken_down(item_id: str, trace: Trace) -> str:
 
 
 def _not_here(item_id: str, trace: Trace, release: GatewayRelease) -> str:
-    if trace.items.known(item_keys([item_id]))[0]:
-        return "not recalled by any channel: it is newer than the release"
-    return f"unknown item: neither release {release.id} nor the item table has it"
+    key = item_keys([item_id])
+    record = trace.items.table.get(int(key[0]))
+    if record is None or not record.put_at:
+        return f"unknown item: neither release {release.id} nor the item table has it"
+    why = _not_for(trace, key, partial(has_labels, record)) or "it is newer than the release"
+    return _instead(trace, why) or f"not recalled by any channel: {why}"
 
 
 def _fate(row: int, trace: Trace, release: GatewayRelease) -> tuple[str, str]:
@@ -58,38 +64,56 @@ def _fate(row: int, trace: Trace, release: GatewayRelease) -> tuple[str, str]:
         at, count = _prerank_position(row, trace)
         whose = "" if trace.prerank is not None else " in recall's order (prerank was skipped)"
         only = len(trace.preranked.candidates)
-        return "prerank", f"position {at} of {count}{whose}, only {only} go on"
+        why = f"only {only} go on" if at > only else f"new items have the last of {only} places"
+        return "prerank", f"position {at} of {count}{whose}, {why}"
     return _not_shown(row, trace, release)
 
 
 def _not_recalled(row: int, trace: Trace, release: GatewayRelease) -> str:
-    step = _step("recall", trace)
-    if step.failure is not None:
-        why = _not_popular(row, trace, release)
-        return f"recall was skipped ({step.failure.reason.value}), the popular list stood in: {why}"
+    if stood_in := _instead(trace, _not_popular(row, trace, release)):
+        return stood_in
     dropped = _drop(row, trace)
     if dropped is None:
-        return "not recalled by any channel"
+        why = _not_asked_for(np.array([row], np.int32), trace)
+        return f"not recalled by any channel: {why}" if why else "not recalled by any channel"
     names = release.channel_names(int(dropped.channels[_position(row, dropped.rows) - 1]))
     return f"{dropped.reason}; recalled by {', '.join(names)}" if names else dropped.reason
 
 
+def _instead(trace: Trace, why: str) -> str:
+    """What is said when recall was skipped; empty when it was not."""
+    failure = _step("recall", trace).failure
+    if failure is None:
+        return ""
+    return f"recall was skipped ({failure.reason.value}), the popular list stood in: {why}"
+
+
 def _not_popular(row: int, trace: Trace, release: GatewayRelease) -> str:
-    if row < 0:
-        return "it is newer than the release"
-    request, key = trace.request.request, release.keys[[row]]
+    rows = np.array([row], np.int32)
+    if why := _not_asked_for(rows, trace):
+        return why
+    return "not popular enough" if allowed(rows, release.blocked)[0] else "blocked"
+
+
+def _not_asked_for(rows: I32, trace: Trace) -> str:
+    """`_not_for` of the item of a row, int32 [1]."""
+    view = trace.items
+    return _not_for(trace, view.keys(rows), lambda r: bool(labelled(rows, view, r)[0]))
+
+
+def _not_for(trace: Trace, key: U64, fits: Callable[[RequestContext], bool]) -> str:
+    """Why no channel may find an item for this user and request: uint64 [1]; empty: it may.
+
+    `fits`: whether it has the categories and tags of a request.
+    """
+    request = trace.request.request
     if trace.context.has_seen(key)[0]:
         return "seen"
     if np.isin(key, request.exclude)[0]:
         return "excluded"
-    rows = np.array([row], np.int32)
-    if not labelled(rows, trace.items, replace(request, tags=()))[0]:
+    if not fits(replace(request, tags=())):
         return "category"
-    if not labelled(rows, trace.items, request)[0]:
-        return "tag"
-    if not allowed(rows, release.blocked)[0]:
-        return "blocked"
-    return "not popular enough"
+    return "" if fits(request) else "tag"
 
 
 def _not_shown(row: int, trace: Trace, release: GatewayRelease) -> tuple[str, str]:

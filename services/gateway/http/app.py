@@ -71,6 +71,16 @@ def _lists(gateway: Gateway) -> APIRouter:
         )
         return json_response(encoding.explain_json(explanation))
 
+    @router.get("/v1/sessions/{session_id:path}/explain", **answers(models.ExplainResponse))
+    async def explain_session(
+        session_id: SessionId, query: Annotated[ExplainQuery, Query()]
+    ) -> Response:
+        """The same for an anonymous visitor."""
+        explanation = await gateway.explain(
+            query.given(session_id=session_id), query.item, request_id.get()
+        )
+        return json_response(encoding.explain_json(explanation))
+
     return router
 
 

@@ -93,6 +93,8 @@ def _first_error(error: RequestValidationError) -> tuple[str, str]:
     """Field and message of the first thing that could not be read, such as ("k", ...)."""
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
+    if isinstance(error.body, bytes):  # so it is when it was not declared to be JSON
+        return "body", "must be JSON, with the header content-type: application/json"
     if first["type"] == "json_invalid":
         return "body", f"not JSON: {first['ctx']['error']}"
     return ".".join(path[1:]) or path[0], str(first["msg"])

@@ -11,7 +11,7 @@ from services.gateway.http import item_models as models
 from services.gateway.http.boundary import BoundaryRoute, json_response
 from services.gateway.http.encoding import Json
 from services.gateway.http.responses import answers
-from services.gateway.users import Changed
+from services.gateway.requests import Changed
 from services.items.record import Item
 
 ItemId = Annotated[str, Path(description="Item id, 1 to 256 bytes.")]

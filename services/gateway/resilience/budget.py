@@ -77,7 +77,13 @@ class Budget:
         return min(max(left * part.of_left, left - whole * part.kept), whole * part.most)
 
 
-def request_seconds(limit: float, caller: float | None, margin: float) -> float:
+MANY_SECONDS = 5.0
+"""Limit of a call on many items or users: nobody waits for a page there."""
+
+MARGIN_SECONDS = 0.02
+
+
+def request_seconds(limit: float, caller: float | None, margin: float = MARGIN_SECONDS) -> float:
     """Time for the stages: the gateway's limit or the caller's, less a margin for the way back.
 
     Args:

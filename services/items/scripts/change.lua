@@ -71,10 +71,12 @@ function operations.delete(item, id)
   return tombstone
 end
 
--- expires_at: what was out of every answer by then is forgotten.
+-- expires_at: what was deleted or expired by then is forgotten, but not that it was hidden.
 function operations.forget(item, id, expires_at)
   if not item or item.expires_at == 0 or item.expires_at > expires_at then return nil, 'kept' end
-  return unknown(id)
+  local rest = unknown(id)
+  rest.hidden = item.hidden
+  return rest
 end
 
 local function says_nothing(item)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from models.schema.catalog import Catalog
 from models.schema.categories import Categories
-from services.domain.arrays import I64
 from services.domain.context import preferences
 from services.domain.live import Live
 from services.domain.protocols import Fetched
@@ -33,13 +32,9 @@ class Category:
         self, queries: Sequence[RecallQuery], limits: Sequence[int], live: Live
     ) -> list[Fetched]:
         """Nothing for a user with neither events nor choices."""
-        rows = self._histories.of(queries)
+        chosen = [preferences(query.context.profile) for query in queries]
+        interests = self._categories.interests(self._histories.of(queries), chosen, self._catalog)
         return [
-            self._of(query, history, limit)
-            for query, history, limit in zip(queries, rows, limits, strict=True)
+            Fetched(*self._categories.fetch(wanted, len(self._catalog), limit))
+            for wanted, limit in zip(interests, limits, strict=True)
         ]
-
-    def _of(self, query: RecallQuery, history: I64, limit: int) -> Fetched:
-        chosen = preferences(query.context.profile)
-        interests = self._categories.interests(history, chosen, self._catalog)
-        return Fetched(*self._categories.fetch(interests, len(self._catalog), limit))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from services.domain.arrays import F32, I64
-from services.domain.candidates import best_first
+from services.domain.candidates import leading
 from services.domain.ids import item_key
 from services.domain.live import NOTHING_LIVE, Live
 from services.domain.protocols import Fetched
@@ -17,6 +17,7 @@ from services.statistics.decay import shown_of
 
 EXPLORED = 50.0  # impressions of a week after which an item has to fit like any other
 FLOOR = 3  # every third place is for an item that was hardly shown yet
+_NEVER, _NOT = np.float32(np.inf), np.float32(-np.inf)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -51,14 +52,14 @@ class New:
         if self._users is not None:
             vectors = self._users.of(queries)
             scores = vectors @ self._clickers.moved(queries, vectors, live.fresh).T
-        levels = self._levels_of(live)
-        found = []
-        for query, limit, fits in zip(queries, limits, scores, strict=True):
-            directed = fits != 0.0  # exactly 0 is the product of an item without direction
-            order = best_first(np.where(directed, fits, -np.inf), int(np.count_nonzero(directed)))
-            least = _least_shown(levels, live, query.context.user_id)
-            found.append(_woven(order[:limit], least[:limit], fits, limit))
-        return found
+        directed = scores != 0.0  # exactly 0 is the product of an item without direction
+        order = leading(np.where(directed, scores, _NOT), max(limits))
+        counts = directed.sum(axis=1).tolist()
+        least = _least_shown(self._levels_of(live), live, queries, max(limits))
+        return [
+            _woven(order[i, : min(limit, counts[i])], least[i, :limit], scores[i], limit)
+            for i, limit in enumerate(limits)
+        ]
 
     def _levels_of(self, live: Live) -> F32:
         """Computed once a live state."""
@@ -75,19 +76,24 @@ def _levels(live: Live) -> F32:
     return np.where(shown < EXPLORED, levels, np.inf).astype(np.float32)
 
 
-def _least_shown(levels: F32, live: Live, user_id: str) -> I64:
-    """Places of items of finite level, lowest first; equal ones in an order of the user's own."""
-    mixed = (live.fresh.keys ^ np.uint64(item_key(user_id))) * _SPREAD
+def _least_shown(levels: F32, live: Live, queries: Sequence[RecallQuery], limit: int) -> I64:
+    """Places of items of finite level, lowest first; equal ones in an order of the user's own.
+
+    int64 [B, at most limit].
+    """
+    users = np.array([item_key(query.context.user_id) for query in queries], np.uint64)
+    mixed = (live.fresh.keys ^ users[:, None]) * _SPREAD
     own = (mixed >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
-    return best_first(-(levels + own), int(np.isfinite(levels).sum()))
+    return leading(-(levels + own), limit)[:, : int(np.isfinite(levels).sum())]
 
 
 def _woven(fits: I64, least: I64, scores: F32, limit: int) -> Fetched:
     """One list of two, in which an item has the better of its places."""
-    floor, place = np.full((2, len(scores)), np.inf, np.float32)
+    floor, place = np.full((2, len(scores)), _NEVER)
     floor[least] = FLOOR * (1.0 + np.arange(len(least)))
     place[fits] = FLOOR / (FLOOR - 1.0) * (0.5 + np.arange(len(fits)))
-    found = np.concatenate([fits, np.setdiff1d(least, fits)])
+    others = ((floor < _NEVER) & (place == _NEVER)).nonzero()[0]
+    found = np.concatenate([fits, others])
     found = found[np.argsort(np.minimum(floor, place)[found], kind="stable")][:limit]
     own = np.where(floor[found] < place[found], np.inf, scores[found])
     given = np.minimum.accumulate(own)

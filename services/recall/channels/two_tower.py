@@ -30,7 +30,8 @@ class TwoTower:
         vectors = self._users.of(queries)
         rows, scores = self._index.search(vectors, max(limits, default=0))
         found = []
+        counts = (rows >= 0).sum(axis=1).tolist()  # what is missing is at the end
         for i, limit in enumerate(limits):
-            real = rows[i, :limit] >= 0
-            found.append(Fetched(rows[i, :limit][real], scores[i, :limit][real], vectors[i]))
+            end = min(limit, counts[i])
+            found.append(Fetched(rows[i, :end], scores[i, :end], vectors[i]))
         return found

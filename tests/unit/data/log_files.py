@@ -8,7 +8,14 @@ from services.domain.events import EventType
 from services.domain.ids import item_key
 from services.events.entries import Entry
 from services.events.entry_id import EntryId
-from services.events.parquet import finish, folder_of, path_of, table_of, write_unfinished
+from services.events.parquet import (
+    finish,
+    folder_of,
+    path_of,
+    table_of,
+    unfinished,
+    write_unfinished,
+)
 from services.journal.event import EVENTS, EventEntry, event_hash
 from services.journal.kind import Kind
 from services.journal.request import RequestEntry
@@ -39,5 +46,6 @@ def _write(folder: Path, kind: Kind[Any], entries: Sequence[tuple[int, int, Any]
         mine = [(ms, entry) for ms, at, entry in entries if at == p]
         rows = [Entry(EntryId(ms, i), entry, 0) for i, (ms, entry) in enumerate(mine)]
         path = path_of(folder_of(folder, kind.name, p), rows[0].id, rows[-1].id)
-        write_unfinished(path, table_of(kind, p, rows))
-        finish(path)
+        written = unfinished(path, "test")
+        write_unfinished(written, table_of(kind, p, rows))
+        finish(written, path)

@@ -152,6 +152,18 @@ def test_import_says_what_it_did(log: Path, tmp_path: Path) -> None:
     assert tables.items["title"].to_list() == ["Apple", "b"]
 
 
+def test_import_of_items_alone(tmp_path: Path) -> None:
+    (tmp_path / "items.tsv").write_text("sku\tname\tgroups\na\tApple\tfruit|red\n")
+    result = run(
+        *("import", "--items", tmp_path / "items.tsv", "--item-id", "sku", "--title", "name"),
+        *("--categories", "groups", "--name", "shop", "--to", tmp_path),
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{tmp_path / 'shop'}: 0 interactions, 0 users, 1 items\n"
+    tables = Dataset.open(tmp_path / "shop").tables()
+    assert tables.items.rows() == [("a", "Apple", ["fruit", "red"])]
+
+
 def test_only_the_first_ten_rejected_rows_are_shown(tmp_path: Path) -> None:
     path = tmp_path / "log.tsv"
     path.write_text("user\titem\n" + "1\t\n" * 15 + "1\ta\n")
@@ -167,8 +179,16 @@ def test_only_the_first_ten_rejected_rows_are_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "give --interactions, --user, --item and --name"),
-        (["--interactions", "log.csv", "--user", "who"], "give --interactions"),
+        ([], "give --name, and --interactions with --user and --item"),
+        (["--interactions", "log.csv", "--user", "who", "--name", "shop"], "give --name, and"),
+        (["--interactions", "log.csv", "--user", "who", "--item", "what"], "give --name, and"),
+        (["--items", "log.csv", "--item-id", "what"], "give --name, and"),
+        (["--items", "log.csv", "--name", "shop"], "--items needs --item-id"),
+        (["--items", "log.csv", "--item", "what", "--name", "x", "--time", "at"], "--time"),
+        (
+            ["--items", "log.csv", "--item", "what", "--name", "x", "--users", "log.csv"],
+            "--user-id",
+        ),
         (["FULL", "--time", "when"], "no column 'when'; its columns are: who, what, did, at"),
         (["FULL", "--event", "did", "--rating", "at"], "not both"),
         (["FULL", "--event", "did", "--event-map", "view"], "'view' is not NAME=EVENT"),

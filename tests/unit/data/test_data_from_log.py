@@ -102,6 +102,19 @@ def test_items_that_were_put_are_in_it(tmp_path: Path, base: Dataset) -> None:
     assert items.filter(pl.col("item_id") == "i0001")["title"].item() == "Item 1"
 
 
+def test_items_that_were_put_without_features_are_in_it(tmp_path: Path, base: Dataset) -> None:
+    """Nothing tells the type of an empty list; a name of our own is no attribute."""
+    bare = ItemRecord("bare", born=NOW, put_at=NOW)
+    odd = ItemRecord("odd", "Odd", attributes={"tags": "x", "title": "y"}, born=NOW, put_at=NOW)
+    items = make(tmp_path, base, bare, odd).dataset.tables().items
+    rows = items.filter(pl.col("item_id").is_in(["bare", "odd"]))
+    assert items.columns == base.tables().items.columns
+    assert rows.select("item_id", "title", "categories").rows() == [
+        ("bare", "bare", []),
+        ("odd", "Odd", []),
+    ]
+
+
 def test_events_of_items_without_an_id_are_rejected(tmp_path: Path, base: Dataset) -> None:
     nameless = event(ANNA, "who knows", EventType.LIKE, NOW)._replace(item_id="")
     known = event(ANNA, "i0005", EventType.LIKE, NOW)._replace(item_id="")

@@ -10,7 +10,7 @@ import pytest
 from models.data import DataError
 from models.data.attributes import ItemTable, UserTable
 from models.data.dataset import Dataset
-from models.data.importer import Imported, Target, import_logs
+from models.data.importer import Imported, LogFile, Target, import_logs
 from models.data.interactions import LogColumns
 from services.domain.events import EventType
 
@@ -21,7 +21,7 @@ def imported(folder: Path, text: str, columns: LogColumns, **options: Any) -> Im
     path = folder / "log.csv"
     path.write_text(text)
     tables = options.pop("users", None), options.pop("items", None)
-    return import_logs(path, columns, Target(folder / "out", "shop"), tables, **options)
+    return import_logs(LogFile(path, columns), Target(folder / "out", "shop"), tables, **options)
 
 
 def rows(done: Imported) -> list[tuple[Any, ...]]:
@@ -207,7 +207,7 @@ def test_parquet_gives_the_same_data_set(tmp_path: Path) -> None:
     log.write_parquet(tmp_path / "log.parquet")
     log.write_csv(tmp_path / "log.csv")
     a, b = (
-        import_logs(tmp_path / f"log.{kind}", TIMED, Target(tmp_path, kind)).dataset
+        import_logs(LogFile(tmp_path / f"log.{kind}", TIMED), Target(tmp_path, kind)).dataset
         for kind in ("csv", "parquet")
     )
     assert a.description.fingerprint == b.description.fingerprint
@@ -233,5 +233,29 @@ def test_a_failed_import_leaves_the_old_data_set(tmp_path: Path) -> None:
     old = imported(tmp_path, "user,item,time\n1,a,1\n", TIMED)
     (tmp_path / "log.csv").write_text("user,item,time\n1,a,x\n")
     with pytest.raises(DataError):
-        import_logs(tmp_path / "log.csv", TIMED, Target(tmp_path / "out", "shop", force=True))
+        import_logs(
+            LogFile(tmp_path / "log.csv", TIMED), Target(tmp_path / "out", "shop", force=True)
+        )
     assert Dataset.open(old.dataset.folder).description == old.dataset.description
+
+
+def test_items_alone_are_a_data_set(tmp_path: Path) -> None:
+    """Of a system that begins: its events will have times."""
+    (tmp_path / "items.csv").write_text("sku,name\na,Apple\na,Again\nb,Pear\n")
+    (tmp_path / "users.csv").write_text("who,age\nann,20\n")
+    tables = UserTable(tmp_path / "users.csv", "who"), ItemTable(tmp_path / "items.csv", "sku")
+    done = import_logs(None, Target(tmp_path / "out", "shop"), tables)
+    about = done.dataset.description
+    assert about.counts == {"interactions": 0, "users": 1, "items": 2}
+    assert (about.has_clock, about.source, about.rejected) == (True, "items.csv", 1)
+    assert done.dataset.tables().interactions.schema["time"] == pl.Int64
+
+
+def test_items_alone_of_which_none_is_left(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("sku,name\n,Apple\n")
+    table = ItemTable(tmp_path / "items.csv", "sku")
+    with pytest.raises(DataError, match=r"items\.csv, line 2: empty item id"):
+        import_logs(None, Target(tmp_path / "out", "shop"), (None, table))
+    with pytest.raises(DataError, match="neither interactions nor items"):
+        import_logs(None, Target(tmp_path / "out", "shop"))
+    assert not (tmp_path / "out").exists()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.data import DataError
-from models.data.importer import Target, import_logs
+from models.data.importer import LogFile, Target, import_logs
 from models.data.interactions import LogColumns
 from services.domain.events import EventType
 
@@ -85,9 +85,9 @@ def test_import_does_what_the_reference_does(log: list[Cells]) -> None:
         target = Target(Path(temporary), "generated")
         if not expected.rows:
             with pytest.raises(DataError, match="every row was rejected"):
-                import_logs(path, columns, target)
+                import_logs(LogFile(path, columns), target)
             return
-        done = import_logs(path, columns, target)
+        done = import_logs(LogFile(path, columns), target)
         tables = done.dataset.tables()
     found = tables.interactions.rows()
     assert [(*row[:3], *row[4:]) for row in found] == [

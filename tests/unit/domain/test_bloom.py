@@ -82,3 +82,16 @@ def test_the_measured_error_is_near_the_theory(
     found = float(bloom.contains(others).mean())
     assert found == pytest.approx(theory, rel=0.25)
     assert bloom.false_positive_rate() == pytest.approx(theory, rel=0.25)
+
+
+@given(any_keys, any_shape)
+def test_positions_are_those_that_are_stored(keys: list[int], shape: tuple[int, int]) -> None:
+    """By the formula, in numbers without a size: filters outlive the code that wrote them."""
+    bits, hashes = shape
+    for key, positions in zip(keys, bit_positions(array(keys), bits, hashes), strict=True):
+        z = (key + 0x9E3779B97F4A7C15) % 2**64
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+        z ^= z >> 31
+        low, high = z % 2**32, z >> 32 | 1
+        assert positions.tolist() == [(low + i * high) % bits for i in range(hashes)]

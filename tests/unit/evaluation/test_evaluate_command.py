@@ -1,10 +1,16 @@
 import json
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from models.schema.manifest import ReleaseError
+from models.data.dataset import Dataset, save
+from models.data.interactions import REJECTED_SCHEMA
+from models.schema.manifest import Manifest, ReleaseError
 from recstack.cli import app
 from recstack.cli.failure import Failure
 from tests.releases import tiny_dataset
@@ -124,10 +130,40 @@ def test_a_release_on_new_events(release: Path, tmp_path: Path) -> None:
     said = done(*asked, "--after", moment, "--against", release.name)
     assert f"protocol: new items after {moment}" in said
     assert f"{release.name} less {release.name}" in said
+    older = older_copy(release, tmp_path / "both")
+    said = done(
+        *("--releases", older.parent, "--release", older.name, "--against", release.name),
+        *("--data", later_copy(other, tmp_path, release).folder, "--k", "5"),
+    )
+    assert f"protocol: new items after {made_at(release)}" in said
     ids = other.tables()
     test = tmp_path / "test.tsv"
     test.write_text(f"{ids.users['user_id'][0]}\tnothing\n")
     assert "items that the data does not have: 1" in failure(*asked, "--test", test)
+
+
+def made_at(release: Path) -> int:
+    return int(datetime.fromisoformat(Manifest.read(release).created).timestamp())
+
+
+def older_copy(release: Path, folder: Path) -> Path:
+    """The release, and beside it the same of an hour before; gives the latter."""
+    shutil.copytree(release, folder / release.name)
+    older = folder / "older"
+    shutil.copytree(release, older)
+    created = datetime.fromtimestamp(made_at(release) - 3600, UTC).isoformat()
+    replace(Manifest.read(release), id="older", created=created).write(older)
+    return older
+
+
+def later_copy(data: Dataset, folder: Path, release: Path) -> Dataset:
+    """The data with its newest fifth of times after the release was made."""
+    tables = data.tables()
+    times = tables.interactions["time"]
+    later = pl.col("time") - int(times.quantile(0.8) or 0) + made_at(release)
+    moved = replace(tables, interactions=tables.interactions.with_columns(later))
+    about = replace(data.description, name="later")
+    return save(folder, about, moved, pl.DataFrame(schema=REJECTED_SCHEMA))
 
 
 def test_what_cannot_be_done_is_said(
@@ -146,6 +182,11 @@ def test_what_cannot_be_done_is_said(
         (("--train", train, "--test", test, "--model", "magic"), "no model 'magic'"),
         (("--train", train, "--test", test, "--k", "0,x"), "--k: '0,x' is not a list"),
         (("--data", tiny, "--model", "ease", "--protocol", "magic"), "no protocol 'magic'"),
+        (("--data", tiny, "--model", "ease", "--test", test), "--test needs --train"),
+        (("--releases", release.parent, "--sampled", "9"), "--sampled is for plain models"),
+        (("--releases", release.parent, "--protocol", "time"), "need --data"),
+        (("--releases", release.parent, "--after", "9"), "need --data"),
+        (("--train", train, "--test", test, "--protocol", "random"), "not for a given --test"),
         (("--releases", tmp_path), "no current release"),
         (("--releases", tmp_path, "--release", "none"), "no release none"),
         (("--releases", release.parent, "--data", tiny), "trained on this very data"),

@@ -1,5 +1,6 @@
 """A release through the stages that serve: places, losses, comparison, what is stored."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -166,6 +167,21 @@ def test_lengths_beyond_a_list_are_left_empty(places: Places) -> None:
 def test_its_own_training_data_is_refused(release: Path, dataset: Dataset) -> None:
     with pytest.raises(EvaluationError, match="was trained on this very data"):
         of_release(release, Events(dataset.folder), quiet)
+
+
+def test_what_the_release_that_served_was_trained_on_is_refused(
+    release: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    child = tmp_path / "child"
+    for folder in (tmp_path / release.name, child):
+        shutil.copytree(release, folder)
+    manifest = replace(Manifest.read(release), id="child", data_fingerprint="of a log")
+    replace(manifest, parent=release.name).write(child)
+    with pytest.raises(EvaluationError, match="child was trained on this very data"):
+        of_release(child, Events(dataset.folder), quiet)
+    manifest.write(child)  # without a parent nothing tells
+    found = of_release(child, Events(dataset.folder, "last-out"), quiet)
+    assert found.about.notes["queries from before the release"] == len(found)
 
 
 def test_a_test_file_is_matched_by_ids(log: Log, dataset: Dataset) -> None:

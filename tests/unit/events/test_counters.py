@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.events import EventType
-from services.events.counters import YOUNG_SECONDS, Counters
+from services.events.counters import Counters
 from services.journal.event import EventEntry
 from services.statistics.decay import Decayed
-from services.statistics.snapshot import MAX_CLICKERS
 
 NOW = 1_700_000_000
 
@@ -63,7 +62,6 @@ def test_records_hold_everything(log: Sequence[EventEntry]) -> None:
     np.testing.assert_array_equal(
         read.decayed.at(NOW)[: len(read)], counters.decayed.at(NOW)[: len(counters)]
     )
-    assert read.young(0, 100) == counters.young(0, 100)
     assert read.records(read.keys.tolist()) == records
 
 
@@ -89,26 +87,6 @@ def test_add_names_the_items_that_changed() -> None:
     assert counters.add([]) == []
 
 
-def test_the_first_users_of_a_young_item_are_kept_once_each() -> None:
-    counters = Counters()
-    counters.add([entry(1, EventType.IMPRESSION, user=99)])
-    counters.add([entry(1, EventType.CLICK, user=u // 2) for u in range(60)])
-    (young,) = counters.young(NOW, 10)
-    assert (young.key, young.first) == (1, NOW)
-    users = [int.from_bytes(user, "little") for user in young.clickers]
-    assert users == list(range(MAX_CLICKERS))
-    counters.add([entry(1, EventType.CLICK, NOW + YOUNG_SECONDS + 1, user=50)])
-    assert counters.young(0, 10) == []
-
-
-def test_the_youngest_come_first() -> None:
-    counters = Counters()
-    counters.add([entry(key, EventType.CLICK, NOW + key) for key in (2, 9, 5)])
-    counters.add([entry(7, EventType.IMPRESSION, NOW + 7)])
-    assert [young.key for young in counters.young(0, 2)] == [9, 5]
-    assert [young.key for young in counters.young(NOW + 5, 9)] == [9, 5]
-
-
 def test_idle_items_are_those_without_any_event_since() -> None:
     counters = Counters()
     counters.add([entry(1, EventType.CLICK, NOW - 100), entry(2, EventType.CLICK, NOW - 100)])
@@ -117,6 +95,9 @@ def test_idle_items_are_those_without_any_event_since() -> None:
     kept = counters.without([1, 3])
     assert kept.keys.tolist() == [2]
     assert totals(kept) == {(2, EventType.CLICK): 1, (2, EventType.DISMISS): 1}
+    assert kept.records([2]) == counters.records([2])
+    kept.add([entry(4, EventType.LIKE), entry(2, EventType.LIKE)])  # rows go on where they end
+    assert totals(kept)[4, EventType.LIKE] == totals(kept)[2, EventType.LIKE] == 1
 
 
 @pytest.mark.parametrize("record", [b"", b"\1short", bytes(200)])

@@ -50,9 +50,10 @@ def test_types_of_columns(text: str, kind: pa.DataType) -> None:
 def test_a_file_is_not_there_before_it_is_finished(tmp_path: Path) -> None:
     entries = [entry(0), entry(1)]
     path = parquet.path_of(tmp_path / "events" / "p3", entries[0].id, entries[1].id)
-    parquet.write_unfinished(path, parquet.table_of(EVENTS, 3, entries))
+    written = parquet.unfinished(path, "me")
+    parquet.write_unfinished(written, parquet.table_of(EVENTS, 3, entries))
     assert not list(tmp_path.rglob("*.parquet"))
-    parquet.finish(path)
+    parquet.finish(written, path)
     assert [p.name for p in path.parent.iterdir()] == ["1000-0_1001-1.parquet"]
     rows = pq.read_table(path).to_pylist()
     assert [(r["partition"], r["received_ms"], r["sequence"]) for r in rows] == [
@@ -60,7 +61,7 @@ def test_a_file_is_not_there_before_it_is_finished(tmp_path: Path) -> None:
         (3, 1001, 1),
     ]
     assert rows[0]["key"] == 2**64 - 1
-    assert parquet.last_of(path) == entries[1].id
+    assert parquet.range_of(path) == (entries[0].id, entries[1].id)
 
 
 def test_old_files_are_deleted_and_foreign_ones_are_not(tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_old_files_are_deleted_and_foreign_ones_are_not(tmp_path: Path) -> None:
     names = ["1000-0_2000-0.parquet", "2001-0_3000-0.parquet", "mine.parquet", "note.txt"]
     for name in names:
         (folder / name).write_text("")
-    assert delete_old(tmp_path, 2.5) == 1
+    assert delete_old(folder, 2.5) == 1
     assert sorted(p.name for p in folder.iterdir()) == sorted(names[1:])
 
 
@@ -95,6 +96,35 @@ async def test_a_file_is_finished_at_the_first_limit(
     assert effects.finish is not None
     effects.finish()
     assert sum(pq.read_metadata(p).num_rows for p in tmp_path.rglob("*.parquet")) == full_after
+
+
+async def test_a_clock_that_is_set_back_delays_no_file(tmp_path: Path) -> None:
+    times = [1e6]
+    sink = ParquetSink(tmp_path, (EVENTS, 0), FileLimits(seconds=30.0), lambda: times[0])
+    await sink.open(START)
+    assert await sink.put([entry(1)], START) is None
+    times[0] = 0.0
+    assert await sink.put([entry(2)], START) is not None
+
+
+async def test_who_lost_its_lease_shows_nothing_of_the_file_of_its_successor(
+    tmp_path: Path,
+) -> None:
+    limits = FileLimits(rows=1)
+    late, successor = (ParquetSink(tmp_path, (EVENTS, 0), limits, lambda: 0.0) for _ in range(2))
+    await late.open(START)
+    effects = await late.put([entry(1)], START)
+    await successor.open(START)  # while the other sleeps between its check and the new name
+    again = await successor.put([entry(1)], START)
+    assert effects is not None
+    assert effects.finish is not None
+    with pytest.raises(FileNotFoundError):
+        effects.finish()
+    assert not list(tmp_path.rglob("*.parquet"))
+    assert again is not None
+    assert again.finish is not None
+    again.finish()
+    assert len(list(tmp_path.rglob("*.parquet"))) == 1
 
 
 async def test_without_entries_there_is_no_file(tmp_path: Path) -> None:

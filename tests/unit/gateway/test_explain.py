@@ -62,7 +62,9 @@ async def test_lost_at_recall(world: World) -> None:
         "recall",
         "unknown item: neither release r1 nor the item table has it",
     )
-    assert await fate(world, IDS[59]) == ("recall", "not recalled by any channel")
+    none = "not recalled by any channel"
+    assert await fate(world, IDS[59]) == ("recall", none)
+    assert await fate(world, IDS[59], tags=["tag-0"]) == ("recall", f"{none}: tag")
     assert await fate(world, IDS[50]) == ("recall", "seen; recalled by two_tower, item_cf")
     assert await fate(world, IDS[52]) == ("recall", "quota; recalled by popular")
     stages = {s.stage: s for s in (await explain(world)).stages}

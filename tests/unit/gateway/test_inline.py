@@ -11,8 +11,9 @@ from services.domain.ids import item_key
 from services.domain.inline import InlineItems
 from services.domain.stages import Recalled, RecallQuery, Scores, Similar, SimilarQuery
 from services.gateway.fallback import NEW_ITEMS, ordered, recall_order
+from services.gateway.release import GatewayRelease
 from services.gateway.requests import RecommendInput
-from tests.unit.gateway.world import IDS, World, recall
+from tests.unit.gateway.world import IDS, World, make_world, recall
 
 NEW = tuple(f"new-{i}" for i in range(8))
 INLINE = InlineItems(NEW, np.ones((8, 4), np.float32), np.ones((8, 3), np.float32))
@@ -84,6 +85,21 @@ async def test_explain_knows_new_items(with_new: World) -> None:
     lost = (await with_new.gateway.explain(asked, "new-0", "r")).item
     assert lost is not None
     assert (lost.lost_at, lost.reason) == ("rerank", "position 8 of 58 after rank, 3 are shown")
+
+
+async def test_explain_says_that_new_items_took_the_place(release: GatewayRelease) -> None:
+    world = make_world(release, rank_limit=10, deadline_seconds=60.0)
+    world["recall"].answer = mixed
+    world["prerank"].answer = lambda query: Scores(-newest_first(query).blended)
+    world["rank"].answer = newest_first
+    asked = RecommendInput(user_id="u", k=3)
+    order = [IDS[row] for row in range(49, -1, -1)]
+    fates = [(await world.gateway.explain(asked, item, "r")).item for item in order[:11]]
+    assert [fate.lost_at == "prerank" for fate in fates if fate] == 5 * [False] + 6 * [True]
+    assert [fate.reason for fate in fates[9:] if fate] == [
+        "position 10 of 58, new items have the last of 10 places",
+        "position 11 of 58, only 10 go on",
+    ]
 
 
 @pytest.mark.parametrize("stage", ["recall", "rerank"])

@@ -181,6 +181,13 @@ async def test_bodies_that_cannot_be_read(
     assert not world["events"].queries
 
 
+async def test_a_body_that_is_not_declared_as_json(http: httpx.AsyncClient) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}  # as curl -d does
+    answer = await http.post("/v1/events", content=b'{"events": []}', headers=headers)
+    assert answer.status_code == 400
+    assert "content-type: application/json" in answer.json()["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("bad", "field"),
     [
@@ -324,6 +331,8 @@ async def test_sessions(world: World, stub: Stub, http: httpx.AsyncClient) -> No
     assert [item["item_id"] for item in answer.json()["items"]] == IDS[5:7]
     answer = await http.get("/v1/users/s/recommendations?k=2")
     assert [item["item_id"] for item in answer.json()["items"]] == IDS[:2], "a user is another"
+    answer = await http.get(f"/v1/sessions/s/explain?item={IDS[4]}")
+    assert "seen by the user" in answer.json()["item"]["stages"][0]["notes"]
 
 
 async def test_recall_that_cannot_answer_similar_items(
@@ -416,6 +425,7 @@ async def test_answers_are_as_openapi_says(world: World, http: httpx.AsyncClient
         ("/v1/sessions/{session_id}/recommendations", "/v1/sessions/s/recommendations", 200),
         ("/v1/users/{user_id}/explain", f"/v1/users/u/explain?item={IDS[3]}", 200),
         ("/v1/users/{user_id}/explain", "/v1/users/u/explain", 200),
+        ("/v1/sessions/{session_id}/explain", f"/v1/sessions/s/explain?item={IDS[3]}", 200),
         ("/v1/items/{item_id}/similar", f"/v1/items/{IDS[3]}/similar", 200),
         ("/v1/items/{item_id}/similar", "/v1/items/nowhere/similar", "default"),
         ("/v1/users/{user_id}/recommendations", "/v1/users/u/recommendations?k=0", "default"),

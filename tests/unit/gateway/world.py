@@ -93,7 +93,10 @@ def make_release(folder: Path, pins: Mapping[str, int] | None = None) -> Gateway
 
 @dataclass
 class Scripted(Generic[Q, R]):
-    """A stage in memory. `mode`: ok, hang, call_error, crash, refuse, two (results), or wrong."""
+    """A stage in memory.
+
+    `mode`: ok, hang, call_error, crash, refuse, invalid, two (results), or wrong.
+    """
 
     answer: Callable[[Q], R]
     wrong: Any = None
@@ -111,6 +114,8 @@ class Scripted(Generic[Q, R]):
                 raise ZeroDivisionError("secret detail")
             case "refuse":
                 return [Outcome.failed(Reason.RELEASE_NOT_LOADED, "r1") for _ in queries]
+            case "invalid":
+                return [Outcome.failed(Reason.INVALID, "no such item") for _ in queries]
             case "two":
                 return [Outcome.of(self.answer(query)) for query in queries] * 2
             case "wrong":

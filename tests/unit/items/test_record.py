@@ -52,7 +52,13 @@ def test_what_is_hidden_deleted_or_expired_is_not_shown(record: ItemRecord, show
     assert (until is None or until > 100) is shown
 
 
-@pytest.mark.parametrize("data", [b"", b"\x01", b"\x02" + bytes(40), b"\x01" + bytes(27) + b"{"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"", b"\x01", b"\x02" + bytes(40)),
+        *(b"\x01" + bytes(27) + given for given in (b"{", b"[]", b'{"tags": 5}', b"\xff")),
+    ],
+)
 def test_bytes_that_are_no_record_are_refused_and_their_item_is_out(data: bytes) -> None:
     with pytest.raises(RecordError):
         decode(data)

@@ -6,13 +6,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 
 from models.data import DataError
+from models.data.attributes import ItemTable
 from models.data.dataset import Dataset, Description, Tables, save
-from models.data.interactions import REJECTED_SCHEMA
+from models.data.importer import NO_ITEMS, NO_USERS, Target, import_logs
+from models.data.interactions import NO_LOG
+from models.evaluation import EvaluationError
+from models.evaluation.comparison import comparison
 from models.evaluation.funnel import Funnel
+from models.evaluation.places import Places
+from models.evaluation.report import report
 from models.schema.catalog import Catalog
 from models.schema.features import FeatureSchema
 from models.schema.manifest import Manifest
@@ -33,36 +38,17 @@ def quiet(_: str) -> Callable[[float], None]:
 
 
 def items_alone(folder: Path, count: int = ITEMS) -> Dataset:
-    """Items of three groups by turns; nobody did anything."""
-    interactions = pl.DataFrame(
-        schema={
-            "user_id": pl.String,
-            "item_id": pl.String,
-            "event": pl.UInt8,
-            "value": pl.Float32,
-            "time": pl.Int64,
-            "order": pl.Int64,
-        }
-    )
-    items = pl.DataFrame(
-        {
-            "item_id": [f"i{i:02}" for i in range(count)],
-            "title": [f"Book {i}" for i in range(count)],
-            "categories": [[GROUPS[i % 3]] for i in range(count)],
-            "tags": [["signed", "used"][: i % 3] for i in range(count)],
-            "text": [f"All of {GROUPS[i % 3]}" for i in range(count)],
-        },
-        schema={
-            "item_id": pl.String,
-            "title": pl.String,
-            "categories": pl.List(pl.String),
-            "tags": pl.List(pl.String),
-            "text": pl.String,
-        },
-    )
-    tables = Tables(interactions, pl.DataFrame(schema={"user_id": pl.String}), items)
-    about = Description(folder.name, "made up", "none", has_clock=True)
-    return save(folder.parent, about, tables, pl.DataFrame(schema=REJECTED_SCHEMA))
+    """Items of three groups by turns, as their owner imports them; nobody did anything."""
+    rows = [
+        f"i{i:02},Book {i},{GROUPS[i % 3]},{'|'.join(['signed', 'used'][: i % 3])},"
+        f"All of {GROUPS[i % 3]}"
+        for i in range(count)
+    ]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.parent / "items.csv"
+    path.write_text("\n".join(["sku,name,groups,labels,text", *rows]) + "\n")
+    table = ItemTable(path, "sku", "name", "groups", tags="labels")
+    return import_logs(None, Target(folder.parent, folder.name), (None, table)).dataset
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +113,19 @@ def test_tags_and_text_are_in_the_release(empty: Path) -> None:
     assert catalog.rows_with_tags([]).all()
 
 
+def test_nothing_is_told_of_what_was_not_measured(empty: Path) -> None:
+    assert Manifest.read(empty).metrics == {}
+    places = Places.read(empty)
+    made = report(places, (10,))
+    assert made.tables == ()
+    assert made.facts[-1][0] == "nothing measured"
+    with pytest.raises(EvaluationError, match="nothing was measured"):
+        comparison(places, places, (10,))
+
+
 def test_a_data_set_without_items_is_refused(tmp_path: Path) -> None:
-    nothing = items_alone(tmp_path / "nothing", count=0)
+    about = Description("nothing", "made up", "", has_clock=True)
+    nothing = save(tmp_path, about, Tables(NO_LOG.rows, NO_USERS, NO_ITEMS), NO_LOG.rejected)
     with pytest.raises(DataError, match="no items"):
         train_release(nothing, tmp_path / "r", SETTINGS, quiet)
     assert not list((tmp_path / "r").glob("*"))

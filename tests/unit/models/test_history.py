@@ -81,3 +81,25 @@ def test_gather_gives_zeros_for_padding() -> None:
     table = np.arange(6, dtype=np.float32).reshape(3, 2) + 1
     np.testing.assert_array_equal(gather(table, np.array([[2, -1]])), [[[5, 6], [0, 0]]])
     assert table[0, 0] == 1  # the table itself is untouched
+
+
+def test_a_batch_is_each_user_alone(release: Path) -> None:
+    items, generator = catalog(release), np.random.default_rng(4)
+    known = np.append(items.keys, np.arange(5, dtype=np.uint64))
+    users = [
+        history(
+            generator.choice(known, size).tolist(),
+            np.sort(generator.integers(0, 2**31, size))[::-1].tolist(),
+            generator.integers(1, 7, size).tolist(),
+        )
+        for size in (0, 30, 3, 0, 12)
+    ]
+    batch = encode_histories(users, items, 10)
+    assert batch.rows.shape == (5, 10)
+    for i, user in enumerate(users):
+        alone = encode_histories([user], items, 10)
+        width = alone.rows.shape[1]
+        for name in ("rows", "events", "gaps", "mask"):
+            mine, pads = np.split(getattr(batch, name)[i], [width])
+            np.testing.assert_array_equal(mine, getattr(alone, name)[0])
+            assert set(pads.tolist()) <= {-1 if name == "rows" else 0}

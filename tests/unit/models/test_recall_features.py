@@ -64,3 +64,22 @@ def test_slots_place_each_candidate_in_its_users_line() -> None:
     assert slot_of.tolist() == [0, 1, 6, 7, 8]
     np.testing.assert_array_equal(table.ravel()[slot_of], np.arange(5))
     assert slots([0, 0])[0].shape == (2, 0)
+
+
+def test_a_batch_is_what_the_definition_says() -> None:
+    generator = np.random.default_rng(6)
+    lists = []
+    for size in (7, 0, 1, 40):
+        masks = generator.integers(0, 8, size).astype(np.uint32)
+        scores = generator.integers(-2, 3, (size, 3)).astype(np.float32)  # with ties
+        lists.append(Candidates(np.arange(size, dtype=np.int32), masks, scores))
+    expected = np.zeros((48, 9), np.float32)
+    for one, start in zip(lists, (0, 7, 7, 8), strict=True):
+        for channel in range(3):
+            found = np.flatnonzero(one.channels >> channel & 1)
+            scores = one.recall_scores[found, channel]
+            best = max([1e-6, *np.abs(scores)])
+            for place, i in enumerate(np.argsort(-scores, kind="stable")):
+                columns = slice(3 * channel, 3 * channel + 3)
+                expected[start + found[i], columns] = scores[i], scores[i] / best, 1 / (place + 1)
+    np.testing.assert_allclose(recall_features(lists, 3)[:, :9], expected, rtol=1e-6)

@@ -190,7 +190,9 @@ def test_interests_come_from_events_and_choices(tmp_path_factory: pytest.TempPat
     members = np.array([[name in categories_of(row) for name in CATEGORIES] for row in range(12)])
     rows, scores = category.fit(members, np.linspace(1, 0, 12, dtype=np.float32))
     lists = Categories(CATEGORIES, rows, scores, recency=1.0)
-    chosen = lists.interests(np.array([0, -1, 1]), ["rest", "unknown"], catalog)
+    histories = np.array([[0, -1, 1], [-1, -1, -1]])
+    chosen, nothing = lists.interests(histories, [["rest", "unknown"], []], catalog)
+    assert not nothing.any()
     # Row 0 is even and third: a half each. Row 1, at position 2, is of the rest: a third.
     np.testing.assert_allclose(chosen, [0.5, 0.5, 1 / 3 + 1.0], atol=1e-6)
     found, values = lists.fetch(chosen, 12, 12)

@@ -44,7 +44,8 @@ def query(
 
 
 def kept(rule: Filter, asked: RecallQuery, live: Live = LIVE) -> list[int]:
-    return [int(row) for row in ALL[rule.apply(ALL, asked, live)]]
+    passes = rule.apply(ALL, asked, live)
+    return (ALL if passes is None else ALL[passes]).tolist()
 
 
 def test_excluded_keys_go_and_unknown_ones_do_not_matter(catalog: Catalog) -> None:
@@ -114,7 +115,6 @@ def test_a_request_for_nothing_special_keeps_everything(catalog: Catalog) -> Non
     labels = (category_filter(catalog), tag_filter(catalog))
     for rule in filters(catalog, labels):
         assert kept(rule, query()) == ALL.tolist()
-        assert rule.apply(ALL[:0], query(), LIVE).shape == (0,)
 
 
 def test_the_names_are_those_the_contract_promises(catalog: Catalog) -> None:

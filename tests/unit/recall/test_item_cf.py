@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.schema.catalog import Catalog
-from models.schema.item_cf import ItemCf
+from models.schema.item_cf import ItemCf, best_sums
 from services.domain.context import History, RequestContext, UserContext
 from services.domain.events import EventType
 from services.domain.ids import item_keys
@@ -92,3 +92,13 @@ def test_a_dismissed_item_recommends_nothing(catalog: Catalog) -> None:
     )
     assert len(liked.rows)
     assert not len(dismissed.rows)
+
+
+def test_sums_are_the_same_for_few_items_and_for_many() -> None:
+    generator = np.random.default_rng(2)
+    rows = generator.integers(-1, 40, 500).astype(np.int32)
+    values = generator.normal(size=500).astype(np.float32)
+    few, many = (best_sums(rows, values, count, 30) for count in (40, 1_000_000))
+    assert len(few[0])
+    for mine, other in zip(few, many, strict=True):
+        np.testing.assert_array_equal(mine, other)

@@ -147,7 +147,7 @@ def test_the_pool_has_each_item_once_where_it_appeared_first() -> None:
     pool = merge.pool(found, 8)
     assert pool.rows.tolist() == [7, 2, 5]
     assert pool.places.tolist() == [0, 1, 1, 2, 0]
-    assert pool.channels.tolist() == [0, 0, 1, 1, 1]
+    assert pool.sizes.tolist() == [2, 3]
     assert pool.scores.tolist() == [score for f in found for score in f.scores.tolist()]
 
 

@@ -1,15 +1,17 @@
 """Which release a stack serves, and whose users it loads."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from models.schema.manifest import Manifest, hash_files
+from models.schema.manifest import FORMAT, Manifest, hash_files
 from recstack import preparation
 from recstack.preparation import prepare
 from services.chassis.errors import StartupError
+from services.inference.store import ReleaseStore
 from tests.unit.recstack import dataset
 
 
@@ -128,3 +130,53 @@ def test_data_of_a_log_has_the_users_of_what_it_goes_on_from(data: Path, tmp_pat
     assert chosen(tmp_path / "r", data=data / "b") == ("looped", data / "a")
     shutil.rmtree(data / "a")
     assert chosen(tmp_path / "r") == ("looped", None)
+
+
+def made_by_another_version(releases: Path, name: str) -> None:
+    """As an older recstack would have left it, hash and all."""
+    manifest = json.loads((releases / name / "manifest.json").read_text())
+    content = json.dumps({**manifest, "format": FORMAT - 1}).encode()
+    (releases / name / "manifest.json").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    (releases / name / "manifest.sha256").write_text(f"{digest}\n")
+
+
+def test_where_another_version_made_the_release_a_new_one_is_trained_on_its_data(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release(tmp_path / "r", "old", data / "b")
+    made_by_another_version(tmp_path / "r", "old")
+    trained: list[Path] = []
+
+    def train(store: ReleaseStore, on: Path, say: preparation.Say) -> str:
+        trained.append(on)
+        release(tmp_path / "r", "new", on)
+        return "new"
+
+    monkeypatch.setattr(preparation, "_train", train)
+    said: list[str] = []
+    prepared = prepare(str(tmp_path / "r"), "", None, said.append)
+    assert (prepared.release.id, prepared.data, trained) == ("new", data / "b", [data / "b"])
+    assert f"has format {FORMAT - 1}; this version of recstack reads {FORMAT}" in said[0]
+
+    (tmp_path / "r" / "current").write_text("old")  # one that was trained meanwhile is served
+    assert chosen(tmp_path / "r") == ("new", data / "b")
+    assert len(trained) == 1
+
+
+def test_a_named_release_of_another_version_is_refused(data: Path, tmp_path: Path) -> None:
+    release(tmp_path / "r", "old", data / "b")
+    made_by_another_version(tmp_path / "r", "old")
+    with pytest.raises(StartupError, match=f"has format {FORMAT - 1}; .* reads {FORMAT}") as error:
+        chosen(tmp_path / "r", "old")
+    assert "recstack train" in error.value.hint
+
+
+def test_a_release_of_another_version_whose_data_is_gone_is_refused(
+    data: Path, tmp_path: Path
+) -> None:
+    release(tmp_path / "r", "old", data / "b")
+    made_by_another_version(tmp_path / "r", "old")
+    shutil.rmtree(data / "b")
+    with pytest.raises(StartupError, match=f"reads {FORMAT}"):
+        chosen(tmp_path / "r")

@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
-from recstack.users import HISTORY, PART, load_users, users_of
+from models.data.dataset import Description, Tables, save
+from models.data.importer import NO_ITEMS, NO_USERS
+from models.data.interactions import NO_LOG
+from recstack.users import HISTORY, NOBODY, PART, example_user, load_users, users_of
 from services.domain.context import History
 from services.domain.ids import item_keys
 from services.domain.stages import UserImport
@@ -37,6 +41,24 @@ def test_attributes_that_are_not_known_are_left_out(data: Path) -> None:
     a, b = users_of(data)
     assert a.profile == {"gender": "F"}
     assert b.profile == {}
+
+
+def test_users_who_did_nothing_yet_come_with_their_profile(tmp_path: Path) -> None:
+    users = pl.DataFrame({"user_id": ["ann", "bob"], "age": ["20", ""]})
+    about = Description("new", "a test", "", has_clock=True)
+    folder = save(tmp_path, about, Tables(NO_LOG.rows, users, NO_ITEMS), NO_LOG.rejected).folder
+    ann, bob = users_of(folder)
+    assert (ann.user_id, ann.profile, len(ann.history), len(ann.seen_keys)) == (
+        *("ann", {"age": "20"}, 0, 0),
+    )
+    assert (bob.user_id, bob.profile) == ("bob", {})
+
+
+def test_somebody_to_try(data: Path, tmp_path: Path) -> None:
+    about = Description("none", "a test", "", has_clock=True)
+    tables = Tables(NO_LOG.rows, NO_USERS, NO_ITEMS)
+    nobody = save(tmp_path, about, tables, NO_LOG.rejected).folder
+    assert [example_user(one) for one in (data, nobody, None)] == ["a", NOBODY, NOBODY]
 
 
 @dataclass

@@ -11,6 +11,8 @@ from models.schema.names import NameLists
 from models.schema.strings import StringColumn
 from services.domain.arrays import I32, I64, U64, Bools
 
+_UNKNOWN = np.int32(-1)
+
 
 class Catalog:
     """Keys, ids, titles, categories and tags of the items of a release; memory-mapped.
@@ -29,7 +31,7 @@ class Catalog:
         self._categories = NameLists(categories, mapped(folder / offsets), mapped(folder / codes))
         offsets, codes = layout.CATALOG_TAG_OFFSETS, layout.CATALOG_TAG_CODES
         self._tags = NameLists(tags, mapped(folder / offsets), mapped(folder / codes))
-        self._order = np.argsort(self.keys, kind="stable")
+        self._order = np.argsort(self.keys, kind="stable").astype(np.int32)
         self._sorted = np.asarray(self.keys[self._order])
 
     def __len__(self) -> int:
@@ -39,9 +41,9 @@ class Catalog:
         """The row of each key, int32 [n]; -1 for items the release does not have."""
         if not len(self._sorted):
             return np.full(len(keys), -1, np.int32)
-        at = np.searchsorted(self._sorted, keys)
-        at[at == len(self._sorted)] = 0
-        return np.where(self._sorted[at] == keys, self._order[at], -1).astype(np.int32)
+        at = self._sorted.searchsorted(keys)
+        known = self._sorted.take(at, mode="clip") == keys  # one beyond the last equals none
+        return np.where(known, self._order.take(at, mode="clip"), _UNKNOWN)
 
     def category_codes(self, row: int) -> I32:
         """Codes of the categories of an item, int32."""

@@ -59,21 +59,27 @@ def encode_histories(histories: Sequence[History], catalog: Catalog, length: int
     """The newest `length` engagements of each user with items the release has."""
     kept, owners = _engaged(histories, catalog)
     counts = np.bincount(owners, minlength=len(histories))
-    starts = np.cumsum(counts) - counts
-    columns = np.arange(len(owners)) - starts.repeat(counts)
-    shape = (len(histories), max(RECENT, min(length, int(counts.max(initial=0)))))
+    most = int(counts.max(initial=0))
+    shape = (len(histories), max(RECENT, min(length, most)))
     encoded = EncodedHistory(
         np.full(shape, -1, np.int64),
         np.zeros(shape, np.int64),
         np.zeros(shape, np.int64),
         np.zeros(shape, np.float32),
     )
-    newest = np.append(kept.times, 0).take(starts).repeat(counts)
-    new = (columns < length).nonzero()[0]
-    cells = owners.take(new) * shape[1] + columns.take(new)
-    encoded.rows.reshape(-1)[cells] = kept.rows.take(new)
-    encoded.events.reshape(-1)[cells] = kept.events.take(new)
-    encoded.gaps.reshape(-1)[cells] = gap_bucket((newest - kept.times).take(new))
+    if not most:
+        return encoded
+    starts = counts.cumsum() - counts
+    columns = np.arange(len(owners)) - starts.repeat(counts)
+    gaps = kept.times.take(starts, mode="clip").repeat(counts) - kept.times
+    values = [kept.rows, kept.events, gap_bucket(gaps)]
+    cells = owners * shape[1] + columns
+    if most > length:
+        new = (columns < length).nonzero()[0]
+        cells, values = cells.take(new), [value.take(new) for value in values]
+    tables = (encoded.rows, encoded.events, encoded.gaps)
+    for table, value in zip(tables, values, strict=True):
+        table.reshape(-1)[cells] = value
     encoded.mask.reshape(-1)[cells] = 1.0
     return encoded
 

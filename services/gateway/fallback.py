@@ -109,10 +109,16 @@ def ordered(candidates: Candidates, scores: Scores, limit: int) -> Ranking:
 
 def _with_room(order: I64, rows: I32, limit: int) -> I64:
     """The first `limit` of an order of candidates, the best NEW_ITEMS inline ones among them."""
-    first = order[:limit]
-    newer = order[rows[order] < 0][: min(NEW_ITEMS, limit)]
-    if not len(newer) or np.isin(newer, first).all():
+    first, inline = order[:limit], rows < 0
+    if not inline.any():
         return first
-    others = order[np.isin(order, newer, invert=True)]
-    chosen = np.concatenate([others[: limit - len(newer)], newer])
-    return np.asarray(order[np.isin(order, chosen)])
+    newer = order[inline[order]][: min(NEW_ITEMS, limit)]
+    chosen = np.zeros(len(order), np.bool_)
+    chosen[first] = True
+    if chosen[newer].all():
+        return first
+    chosen[:] = False
+    chosen[newer] = True
+    others = order[~chosen[order]]
+    chosen[others[: limit - len(newer)]] = True
+    return np.asarray(order[chosen[order]])

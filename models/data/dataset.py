@@ -36,7 +36,8 @@ class Tables:
     Attributes:
         interactions: user_id str, item_id str, event u8 (EventType), value f32 (rating or 0),
             time i64 (unix seconds, or the position where there is no clock), order i64 (position
-            in the user's history by time, then by line of the source); sorted by user_id, order.
+            in the user's history by time, then by line of the source), then what it happened in,
+            such as device, all str and "" where unknown; sorted by user_id, order.
         users: user_id str, then attributes, all str and "" where unknown; sorted by user_id.
         items: item_id str, title str, categories list[str], then attributes, as in `users`, and
             perhaps tags list[str] and text str; sorted by item_id.

@@ -1,14 +1,16 @@
 """A data set made of another one and of what a stack logged while it served."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from models.data import attributes
 from models.data.dataset import ITEM_COLUMNS, Dataset, Description, Tables, save
 from models.data.importer import Imported, Target
-from models.data.interactions import REJECTED_SCHEMA
-from models.data.served import ServedLog
+from models.data.interactions import INTERACTION_COLUMNS, REJECTED_SCHEMA
+from models.data.served import EVENT_COLUMNS, ServedLog
 from services.domain.ids import item_keys
 from services.items.record import ItemRecord
 from services.journal.pseudonym import pseudonym
@@ -17,6 +19,9 @@ NOT_ATTRIBUTES = ("preferences",)  # of a profile: a choice of categories, read 
 
 LISTS = ("categories", "tags")  # columns of items with several names each
 
+MOST_CIRCUMSTANCES = 16  # clients may give any names: those given most often become features
+
+_TAKEN = {*INTERACTION_COLUMNS, *EVENT_COLUMNS}
 _SOURCE = "#source"  # 0: the base data set, 1: the log
 
 
@@ -43,11 +48,14 @@ def from_log(
     records = [record for record in items if record.put_at]
     known = _with_records(tables.items, records)
     events, rejected = _named(log.events(), known["item_id"])
+    requested = _requested(log)
+    events = events.join(requested.circumstances, "request_id", "left", maintain_order="left")
     rows = _interactions(tables.interactions, events)
     ids = rows["item_id"]
+    users = _replaced(tables.users, requested.profiles)
     made = Tables(
         rows,
-        attributes.with_missing(_with_profiles(tables.users, log), rows.select("user_id")),
+        attributes.with_missing(users, rows.select("user_id")),
         attributes.with_missing(known, pl.DataFrame({"item_id": ids, "title": ids})),
     )
     about = Description(
@@ -96,35 +104,59 @@ def _named(events: pl.DataFrame, item_ids: pl.Series) -> tuple[pl.DataFrame, pl.
 
 def _interactions(base: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Both, each event once, a user's in the order of time and then as they came."""
+    circumstances = [name for name in events.columns if name not in EVENT_COLUMNS]
     logged = events.select(
-        pl.col("user").alias("user_id"), "item_id", pl.col("type").alias("event"), "value", "time"
+        pl.col("user").alias("user_id"),
+        "item_id",
+        pl.col("type").alias("event"),
+        "value",
+        "time",
+        *circumstances,
     )
     every = pl.concat(
         [
             base.drop("order").with_columns(pl.lit(0, pl.UInt8).alias(_SOURCE)),
             logged.with_columns(pl.lit(1, pl.UInt8).alias(_SOURCE)),
-        ]
+        ],
+        how="diagonal",
     ).with_row_index("#at")
     same = ["user_id", "item_id", "time", "event"]
+    names = [name for name in every.columns if name not in ("#at", _SOURCE, *INTERACTION_COLUMNS)]
     return (
         every.unique(same, keep="first", maintain_order=True)
         .sort("user_id", "time", _SOURCE, "#at")
         .with_columns(pl.int_range(pl.len()).over("user_id").cast(pl.Int64).alias("order"))
-        .select("user_id", "item_id", "event", "value", "time", "order")
+        .select(*INTERACTION_COLUMNS, *(pl.col(name).fill_null("") for name in names))
     )
 
 
-def _with_profiles(users: pl.DataFrame, log: ServedLog) -> pl.DataFrame:
-    """The users with the profile of their newest request, where there is one."""
+@dataclass(frozen=True, slots=True)
+class _Requested:
+    """What the logged requests say: the newest profile of each user, with `user_id`; and what each
+    request happened in: request_id, then the names given most often."""
+
+    profiles: list[dict[str, str]]
+    circumstances: pl.DataFrame
+
+
+def _requested(log: ServedLog) -> _Requested:
     newest: dict[str, tuple[int, dict[str, str]]] = {}
+    situations: list[dict[str, str]] = []
     for request in log.requests():
         asked = request.entry.asked
         user = asked.user.hex()
+        situation = {**asked.attributes, "placement": asked.placement}
+        situations.append({**situation, "request_id": request.entry.request_id})
         if asked.profile and newest.get(user, (-1, {}))[0] < request.received_ms:
             named = {n: v for n, v in asked.profile.items() if n not in NOT_ATTRIBUTES}
             newest[user] = (request.received_ms, named)
-    profiles = [{**profile, "user_id": user} for user, (_, profile) in newest.items()]
-    return _replaced(users, profiles)
+    counts = Counter(name for one in situations for name, value in one.items() if value)
+    kept = [name for name, _ in counts.most_common() if name not in _TAKEN][:MOST_CIRCUMSTANCES]
+    schema = dict.fromkeys(["request_id", *sorted(kept)], pl.String)
+    return _Requested(
+        [{**profile, "user_id": user} for user, (_, profile) in newest.items()],
+        pl.DataFrame(situations, schema=schema).unique("request_id", keep="first"),
+    )
 
 
 def _with_records(items: pl.DataFrame, records: Sequence[ItemRecord]) -> pl.DataFrame:

@@ -11,6 +11,9 @@ from models.data.source import LINE, PROBLEM
 from services.domain.events import EventType
 from services.domain.ids import MAX_ID_BYTES
 
+INTERACTION_COLUMNS = ("user_id", "item_id", "event", "value", "time", "order")
+"""The columns of interactions that are not circumstances."""
+
 REJECTED_SCHEMA = pl.Schema(
     {"file": pl.String, "line": pl.UInt64, "reason": pl.String, "fields": pl.String}
 )
@@ -26,6 +29,7 @@ class LogColumns:
         rating: a number; at least `like_at` is a LIKE, a lower one a CLICK.
         time: unix seconds, finer units told by magnitude, or ISO 8601.
         order: position in the user's history, for logs without a clock.
+        context: what events happened in, such as device; kept under the same names.
     """
 
     user: str
@@ -36,10 +40,13 @@ class LogColumns:
     order: str = ""
     event_map: Mapping[str, EventType] = field(default_factory=dict)
     like_at: float = 4.0
+    context: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.event and self.rating:
             raise DataError("give an event column or a rating column, not both")
+        if taken := sorted(set(self.context) & set(INTERACTION_COLUMNS)):
+            raise DataError(f"{taken[0]!r} cannot be the name of a circumstance; rename the column")
         if self.event_map and not self.event:
             raise DataError("an event map needs an event column")
         if self.time and self.order:
@@ -50,7 +57,7 @@ class LogColumns:
     def names(self) -> list[str]:
         """The columns to read."""
         every = (self.user, self.item, self.event, self.rating, self.time, self.order)
-        return [name for name in every if name]
+        return list(dict.fromkeys(name for name in (*every, *self.context) if name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,8 @@ class Cleaned:
     """What became of a log.
 
     Attributes:
-        rows: user_id, item_id, event, value, time, order; sorted by user_id and order.
+        rows: user_id, item_id, event, value, time, order, then circumstances; sorted by user_id and
+            order.
         rejected: file, line, reason, fields (JSON).
         duplicates: how many rows repeated the user, item, time and event of an earlier one.
         notes: what was assumed, for people.
@@ -127,6 +135,7 @@ def clean(raw: pl.DataFrame, columns: LogColumns, file: str) -> Cleaned:
         pl.col(columns.item).alias("item_id"),
         *_event_and_value(columns),
         time.alias("time"),
+        *(pl.col(name).str.strip_chars() for name in columns.context),
     )
     reason = typed.select(_reason(columns).alias("reason")).to_series()
     kept = typed.filter(reason.is_null())
@@ -134,7 +143,7 @@ def clean(raw: pl.DataFrame, columns: LogColumns, file: str) -> Cleaned:
     rows = (
         unique.sort("user_id", "time", LINE)
         .with_columns(pl.int_range(pl.len()).over("user_id").cast(pl.Int64).alias("order"))
-        .select("user_id", "item_id", "event", "value", "time", "order")
+        .select(*INTERACTION_COLUMNS, *columns.context)
     )
     rejected = rejected_rows(raw, reason, file)
     return Cleaned(rows, rejected, kept.height - unique.height, (note,) if note else ())

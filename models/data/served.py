@@ -54,7 +54,7 @@ class ServedLog:
         """
         files = self._files(EVENTS.name)
         if not files:
-            return pl.DataFrame(schema=_EVENT_COLUMNS)
+            return pl.DataFrame(schema=EVENT_COLUMNS)
         try:
             rows = pl.concat(pl.read_parquet(file, hive_partitioning=False) for file in files)
         except (pl.exceptions.PolarsError, OSError) as error:
@@ -63,8 +63,8 @@ class ServedLog:
             rows.unique(_PLACE, keep="first")
             .sort(_PLACE)
             .with_columns(pl.col("pseudonym").bin.encode("hex").alias("user"))
-            .select(_EVENT_COLUMNS.names())
-            .cast(_EVENT_COLUMNS)
+            .select(EVENT_COLUMNS.names())
+            .cast(EVENT_COLUMNS)
         )
 
     def requests(self) -> Iterator[LoggedRequest]:
@@ -85,7 +85,7 @@ class ServedLog:
         return sorted((self.folder / kind).glob("p*/*.parquet"))
 
 
-_EVENT_COLUMNS = pl.Schema(
+EVENT_COLUMNS = pl.Schema(
     {
         "user": pl.String,
         "item_id": pl.String,

@@ -77,12 +77,17 @@ async def _batches(funnel: Funnel, log: Log, wanted: Wanted, progress: Progress)
     for start in range(0, len(wanted), BATCH):
         queries = range(start, min(start + BATCH, len(wanted)))
         contexts = [log.context(int(wanted.users[q]), int(wanted.ends[q])) for q in queries]
-        requests = [RequestContext(now=int(wanted.times[q])) for q in queries]
+        requests = [_request(log, wanted, q) for q in queries]
         true = [targets[wanted.offsets[q] : wanted.offsets[q + 1]] for q in queries]
         trails = await funnel.run(contexts, requests, clock.at(int(wanted.times[start])))
         found.append(batch_of(funnel, trails, true))
         progress(queries.stop / len(wanted))
     return found
+
+
+def _request(log: Log, wanted: Wanted, q: int) -> RequestContext:
+    attributes = log.attributes(int(wanted.users[q]), int(wanted.ends[q]))
+    return RequestContext(now=int(wanted.times[q]), attributes=attributes)
 
 
 def _of_release(log: Log, funnel: Funnel) -> Log:
@@ -96,6 +101,7 @@ def _of_release(log: Log, funnel: Funnel) -> Log:
         events=log.events[known],
         times=log.times[known],
         values=log.values[known],
+        happened_in=log.happened_in[known],
         keys=np.asarray(funnel.catalog.keys),
     )
 

@@ -1,6 +1,6 @@
 """What the user tower is fed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class UserEncoder:
         fields = [
             history.lengths[:, None],
             self.schema.encode_profiles([c.profile for c in contexts]),
-            self.schema.encode_contexts([r.attributes for r in requests]),
+            self.schema.encode_contexts([circumstances(r) for r in requests]),
         ]
         return np.concatenate(fields, axis=1)
 
@@ -87,6 +87,13 @@ class UserTowerEncoder:
     ) -> Feed:
         """As `feed`, of histories that are encoded."""
         return user_feed(history, self.users.fields(history, contexts, requests), self.items)
+
+
+def circumstances(request: RequestContext) -> Mapping[str, str]:
+    """What a request happens in: its attributes, and its placement under that name."""
+    if not request.placement:
+        return request.attributes
+    return {**request.attributes, "placement": request.placement}
 
 
 def user_feed(history: EncodedHistory, fields: I64, items: F32) -> Feed:

@@ -105,5 +105,6 @@ def request_times(log: Log, queries: Queries) -> I64:
 
 
 def _query(log: Log, queries: Queries, i: int, now: int) -> RecallQuery:
-    context = log.context(int(queries.users[i]), int(queries.ends[i]))
-    return RecallQuery("", context, RequestContext(now=now), LIMIT, PATIENCE)
+    user, end = int(queries.users[i]), int(queries.ends[i])
+    request = RequestContext(now=now, attributes=log.attributes(user, end))
+    return RecallQuery("", log.context(user, end), request, LIMIT, PATIENCE)

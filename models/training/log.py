@@ -1,12 +1,14 @@
 """Interactions as flat arrays, one user's events side by side in time order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import polars as pl
 
 from models.data.dataset import Tables
+from models.data.interactions import INTERACTION_COLUMNS
 from models.schema.history import ENGAGED, LIKED
 from services.domain.arrays import F32, I64, U8, U32, U64, Bools
 from services.domain.context import History, Seen, UserContext
@@ -25,6 +27,8 @@ class Log:
         profiles: attributes of each user, [U].
         keys: item key by row, uint64 [n].
         has_clock: times are unix seconds, comparable between users.
+        circumstances: what events happened in, each once.
+        happened_in: place in `circumstances` of each event, int64 [E].
     """
 
     offsets: I64
@@ -36,6 +40,12 @@ class Log:
     profiles: Sequence[Mapping[str, str]]
     keys: U64
     has_clock: bool
+    circumstances: Sequence[Mapping[str, str]] = ({},)
+    happened_in: I64 = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def __post_init__(self) -> None:
+        if not len(self.happened_in):  # nothing is known of them
+            object.__setattr__(self, "happened_in", np.zeros(len(self.rows), np.int64))
 
     @staticmethod
     def of(tables: Tables, has_clock: bool) -> "Log":
@@ -46,6 +56,7 @@ class Log:
         row_of = {item: row for row, item in enumerate(item_ids)}
         profile_of = {p.pop("user_id"): p for p in tables.users.to_dicts()}
         users, first = np.unique(frame["user_id"].to_numpy(), return_index=True)
+        circumstances, happened_in = _circumstances(frame.drop(INTERACTION_COLUMNS))
         return Log(
             offsets=np.append(first, frame.height).astype(np.int64),
             rows=np.fromiter((row_of[i] for i in frame["item_id"]), np.int64, frame.height),
@@ -56,6 +67,8 @@ class Log:
             profiles=[profile_of[str(user)] for user in users],
             keys=item_keys(item_ids),
             has_clock=has_clock,
+            circumstances=circumstances,
+            happened_in=happened_in,
         )
 
     @property
@@ -115,7 +128,15 @@ class Log:
             self.profiles,
             self.keys,
             self.has_clock,
+            self.circumstances,
+            self.happened_in[kept],
         )
+
+    def attributes(self, user: int, end: int) -> Mapping[str, str]:
+        """What event `end` of a user happened in; nothing where there is no such event yet."""
+        if end >= self.sizes[user]:
+            return {}
+        return self.circumstances[int(self.happened_in[self.offsets[user] + end])]
 
     def context(self, user: int, end: int, length: int = 200) -> UserContext:
         """What the feature store would know of a user before event `end`; all of it is seen."""
@@ -129,3 +150,12 @@ class Log:
         )
         seen = Seen(self.keys[self.rows[start : start + end]][::-1])
         return UserContext(self.user_ids[user], end > 0, self.profiles[user], history, seen)
+
+
+def _circumstances(frame: pl.DataFrame) -> tuple[Sequence[Mapping[str, str]], I64]:
+    """The rows that differ, and which of them each row is, int64 [E]."""
+    if not frame.width or not frame.height:
+        return ({},), np.zeros(frame.height, np.int64)
+    distinct = frame.unique(maintain_order=True).with_row_index("#place")
+    places = frame.join(distinct, on=frame.columns, how="left", maintain_order="left")["#place"]
+    return distinct.drop("#place").to_dicts(), places.to_numpy().astype(np.int64)

@@ -65,8 +65,9 @@ def channel_places(folder: Path, log: Log, queries: Queries, progress: Progress)
 
 
 def _query(log: Log, queries: Queries, i: int, now: int) -> RecallQuery:
-    context = log.context(int(queries.users[i]), int(queries.ends[i]))
-    return RecallQuery("", context, RequestContext(now=now), DEPTH, PATIENCE)
+    user, end = int(queries.users[i]), int(queries.ends[i])
+    request = RequestContext(now=now, attributes=log.attributes(user, end))
+    return RecallQuery("", log.context(user, end), request, DEPTH, PATIENCE)
 
 
 def _pool(lists: Sequence[I32], log: Log, query: RecallQuery) -> tuple[I32, F32]:

@@ -3,6 +3,7 @@
 import polars as pl
 
 from models.data.dataset import ITEM_COLUMNS, Tables
+from models.data.interactions import INTERACTION_COLUMNS
 from models.schema.features import FeatureSchema, Field
 
 BINS = 10
@@ -13,7 +14,8 @@ MIN_DISTINCT = 12  # numbers with fewer distinct values are names, such as codes
 
 
 def derive(tables: Tables, text_size: int) -> FeatureSchema:
-    """Every attribute column becomes a field: numbers by bins of equal count, others by name.
+    """Every attribute or circumstance becomes a field: numbers by bins of equal count, others by
+    name.
 
     Args:
         text_size: columns that the words of titles and texts are hashed into.
@@ -22,6 +24,7 @@ def derive(tables: Tables, text_size: int) -> FeatureSchema:
     return FeatureSchema(
         user=_fields(tables.users.drop("user_id")),
         item=_fields(tables.items.drop(ITEM_COLUMNS, strict=False)),
+        context=_fields(tables.interactions.drop(INTERACTION_COLUMNS)),
         categories=_names(tables.items["categories"]),
         tags=_names(tags),
         text_size=text_size,

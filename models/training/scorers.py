@@ -24,7 +24,7 @@ from models.training.recall import Recall
 from models.training.rows import Labelled, cut, label
 from models.training.settings import Settings
 from models.training.source import Source
-from models.training.split import Queries, Split, queries, slice_queries
+from models.training.split import BARE, Queries, Split, queries, slice_queries
 from services.domain.context import RequestContext
 
 
@@ -125,7 +125,11 @@ def _after(light: LightScorer, of: Slice, models: Recall, limit: int) -> Labelle
 
 def _encoded(log: Log, of: Slice, users: UserEncoder) -> Encoded:
     wanted = of.queries
-    pairs = zip(wanted.users, wanted.ends, strict=True)
-    contexts = [log.context(int(user), int(end)) for user, end in pairs]
-    history, fields = users.encode(contexts, [RequestContext(now=0)] * len(contexts))
+    pairs = list(zip(wanted.users.tolist(), wanted.ends.tolist(), strict=True))
+    contexts = [log.context(user, end) for user, end in pairs]
+    requests = [
+        RequestContext(now=0, attributes=log.attributes(*pair) if i % BARE else {})
+        for i, pair in enumerate(pairs)
+    ]
+    history, fields = users.encode(contexts, requests)
     return Encoded(history, fields, of.lists.vectors, wanted.liked)

@@ -7,6 +7,7 @@ import numpy as np
 from models.training.log import Log
 from services.domain.arrays import I64, Bools
 
+BARE = 10  # one in ten is trained on without its circumstances: a request may come so
 MIN_ITEMS = 5  # users with fewer different items are trained on, never held out
 
 

@@ -14,6 +14,7 @@ from models.recall.two_tower import TwoTower
 from models.schema.features import FeatureSchema
 from models.schema.history import gap_bucket, length_bucket
 from models.training.log import Log
+from models.training.split import BARE
 from services.domain.arrays import I64
 
 Progress = Callable[[float], None]
@@ -122,8 +123,8 @@ class _Sampler:
         self._config = config
         self._length = length
         profiles = schema.encode_profiles(log.profiles)
-        context = np.zeros((log.user_count, len(schema.context)), np.int64)
-        self._fields = np.concatenate([profiles, context], axis=1)
+        self._profiles = profiles
+        self._circumstances = schema.encode_contexts(log.circumstances)
         windows = np.ceil((log.sizes + 1) / config.window).sum() if len(log.rows) else 0
         self.batches = int(np.ceil(windows / config.batch))
 
@@ -163,9 +164,12 @@ class _Sampler:
         safe = np.where(inside, flat, 0)
         times = log.times[safe].astype(np.int64)
         lengths = length_bucket(np.minimum(inside.cumsum(axis=1), self._length))
-        fields = np.broadcast_to(
-            self._fields[users][:, None], (len(users), width, self._fields.shape[1])
+        profiles = np.broadcast_to(
+            self._profiles[users][:, None], (len(users), width, self._profiles.shape[1])
         )
+        circumstances = self._circumstances[log.happened_in[following]]
+        bare = (np.arange(len(users)) % BARE == 0)[:, None, None]
+        fields = np.concatenate([profiles, np.where(bare, 0, circumstances)], axis=2)
         return Batch(
             _tensor(np.where(inside, log.rows[safe], -1)),
             _tensor(np.where(inside, log.events[safe], 0)),

@@ -91,6 +91,10 @@ def import_(
     order: Annotated[
         str, typer.Option(help="Its column of positions in a user's history, instead of times.")
     ] = "",
+    context: Annotated[
+        list[str] | None,
+        typer.Option(help="Its column of what events happened in, such as device; repeatable."),
+    ] = None,
     event_map: Annotated[
         str, typer.Option(help="What its event names mean, such as view=click,buy=purchase.")
     ] = "",
@@ -143,9 +147,9 @@ def import_(
                     "give --name, and --interactions with --user and --item; where nobody did "
                     "anything yet, --items alone; see --help"
                 )
-            if not interactions and (event or rating or time or order or event_map):
+            if not interactions and (event or rating or time or order or event_map or context):
                 raise DataError(
-                    "--event, --rating, --time, --order and --event-map are of what "
+                    "--event, --rating, --time, --order, --context and --event-map are of what "
                     "--interactions gives"
                 )
             if items and not (item_id or item):
@@ -159,7 +163,15 @@ def import_(
                     "--item-id, --title, --categories and --tags are of what --items gives"
                 )
             columns = LogColumns(
-                user, item, event, rating, time, order, _event_map(event_map), like_at
+                user,
+                item,
+                event,
+                rating,
+                time,
+                order,
+                _event_map(event_map),
+                like_at,
+                tuple(context or ()),
             )
             logged = LogFile(interactions, columns) if interactions else None
             tables = (

@@ -26,8 +26,10 @@ from services.domain.protocols import StageClient
 from services.domain.stages import Appended, AppendEventsQuery, ContextQuery
 from services.feature_store.client import append_client, context_client
 from services.feature_store.layout import HISTORY_LIMIT, RECENT_LIMIT
+from services.journal.event import EVENTS as EVENT_STREAM
 from services.journal.event import event_hash
 from services.journal.pseudonym import pseudonym
+from services.journal.streams import PARTITIONS, added
 from tests.events import EventsProcess, done, rows, totals
 from tests.redis import RedisServer, free_port, running
 
@@ -208,6 +210,9 @@ async def until_done(client: "redis.Redis[bytes]") -> None:
     deadline = time.monotonic() + PATIENCE
     while not (done(client, "counters") == done(client, "files") == EVENTS):
         state = {sink: done(client, sink) for sink in ("counters", "files")}
+        state["added"] = sum(
+            int(client.get(added(EVENT_STREAM.name, p)) or 0) for p in range(PARTITIONS)
+        )
         assert time.monotonic() < deadline, state
         assert all(count <= EVENTS for count in state.values()), state
         await asyncio.sleep(0.1)

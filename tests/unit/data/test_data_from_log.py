@@ -123,3 +123,24 @@ def test_events_of_items_without_an_id_are_rejected(tmp_path: Path, base: Datase
     assert done.rejected["reason"].to_list() == ["only the key of its item is known"]
     hers = done.dataset.tables().interactions.filter(pl.col("time") == NOW)
     assert hers["item_id"].to_list() == ["i0005"]
+
+
+def test_events_have_what_their_request_happened_in(tmp_path: Path, base: Dataset) -> None:
+    asked = replace(
+        make_entry(1).asked, user=ANNA, placement="home", attributes={"device": "tv", "time": "x"}
+    )
+    request = replace(make_entry(1), asked=asked)
+    write_requests(tmp_path / "var", [(5, request)])
+    write_events(
+        tmp_path / "var",
+        [
+            (6, event(ANNA, "i0003", EventType.LIKE, NOW, request.request_id)),
+            (7, event(ANNA, "i0001", EventType.CLICK, NOW + 1)),
+        ],
+    )
+    rows = make(tmp_path, base).dataset.tables().interactions
+    assert rows.columns[6:] == ["device", "placement"], "a column of our own is none"
+    hers = rows.filter((pl.col("user_id") == ANNA.hex()) & (pl.col("time") >= NOW))
+    assert hers.rows()[0][6:] == ("tv", "home")
+    assert hers.rows()[1][6:] == ("", "")
+    assert set(rows.filter(pl.col("time") < NOW)["device"]) == {""}

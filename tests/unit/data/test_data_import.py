@@ -259,3 +259,13 @@ def test_items_alone_of_which_none_is_left(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="neither interactions nor items"):
         import_logs(None, Target(tmp_path / "out", "shop"))
     assert not (tmp_path / "out").exists()
+
+
+def test_what_events_happened_in_is_kept(tmp_path: Path) -> None:
+    columns = LogColumns("user", "item", time="time", context=("device",))
+    text = "user,item,time,device,other\n1,a,10, tv ,x\n1,b,20,,y\n"
+    rows = imported(tmp_path, text, columns).dataset.tables().interactions
+    assert rows.columns[6:] == ["device"]
+    assert rows["device"].to_list() == ["tv", ""]
+    with pytest.raises(DataError, match="'time' cannot be the name of a circumstance"):
+        LogColumns("user", "item", context=("time",))

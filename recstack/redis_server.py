@@ -13,6 +13,7 @@ from redis.retry import Retry
 from services.chassis.errors import StartupError
 
 HOST = "127.0.0.1"
+START = str(Path(__file__).with_name("redis_start.sh"))
 BINARIES = ("redis-server", "valkey-server")
 _PROBE_SECONDS = 1.0
 
@@ -67,8 +68,8 @@ def command(folder: Path, port: int, appendfsync: str = "everysec") -> tuple[str
     """Writes the configuration; the command that runs the server, which logs to its output.
 
     Data and configuration are in `folder`, which only its owner may enter. Every write is in the
-    append-only file. With `appendfsync` everysec a crash of the machine can lose the last two
-    seconds, with always nothing; a crash of the process loses nothing either way.
+    append-only file, which is mended before each start. With `appendfsync` everysec a crash can
+    lose the last two seconds, with always nothing that was acknowledged.
 
     Raises:
         StartupError: no server program on this machine, or the folder cannot be written to.
@@ -80,7 +81,7 @@ def command(folder: Path, port: int, appendfsync: str = "everysec") -> tuple[str
         (folder / "redis.conf").write_text(_config(folder, port, appendfsync), "utf-8")
     except OSError as error:
         raise StartupError(f"Redis cannot write to {folder}: {error.strerror}") from None
-    return str(binary), str(folder / "redis.conf")
+    return "/bin/sh", START, str(folder.resolve()), str(binary), str(folder / "redis.conf")
 
 
 def _config(folder: Path, port: int, appendfsync: str) -> str:

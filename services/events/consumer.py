@@ -96,6 +96,6 @@ class Consumer(Generic[T]):
 
     async def _commit(self, claim: Claim, now: Claim, effects: Effects) -> None:
         if effects.finish is not None:
-            await self._lease.renew(claim)  # the folder knows no fencing: ask first
+            await self._lease.renew(claim, now.position)  # the folder knows no fencing: ask first
             await asyncio.to_thread(effects.finish)
         await self._lease.commit(claim, now.position, now.count, effects.records)

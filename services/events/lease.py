@@ -20,6 +20,10 @@ class FencedError(Exception):
     """Another process has taken the lease; nothing was written."""
 
 
+class LostError(Exception):
+    """An entry that was read is not in the stream any more; nothing was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A lease that was taken.
@@ -39,13 +43,19 @@ class Lease:
     """One lease, the state that goes with it, and the writes it guards."""
 
     def __init__(
-        self, client: redis.asyncio.Redis, name: str, seconds: float, records: str = ""
+        self,
+        client: redis.asyncio.Redis,
+        name: str,
+        seconds: float,
+        records: str = "",
+        log: str = "",
     ) -> None:
-        """`name`: key of the state; `records`: key of the hash that commits write to."""
+        """`name`: key of the state; `records`: of the hash that commits write to; `log`: of the
+        stream that positions are in."""
         self.name = name
         self._owner = token_hex(8)
         self._seconds = seconds
-        self._keys = [f"{name}:lease", name, records]
+        self._keys = [f"{name}:lease", name, records, log]
         self._take, self._commit, self._release, self._publish = (
             client.register_script(_text(script))
             for script in ("take", "commit", "release", "publish")
@@ -58,9 +68,14 @@ class Lease:
             return None
         return Claim(int(answer[0]), EntryId.parse(answer[1]), int(answer[2]))
 
-    async def renew(self, claim: Claim) -> None:
-        """Keeps it; FencedError when another process has it."""
-        await self._guarded(self._commit, claim, "", "")
+    async def renew(self, claim: Claim, position: EntryId | None = None) -> None:
+        """Keeps it. `position`: an entry that must still be in the stream.
+
+        Raises:
+            FencedError: another process has it.
+            LostError: the entry is gone.
+        """
+        await self._guarded(self._commit, claim, "" if position is None else str(position), "")
 
     async def commit(
         self, claim: Claim, position: EntryId, count: int, records: Mapping[bytes, bytes]
@@ -69,6 +84,7 @@ class Lease:
 
         Raises:
             FencedError: another process has the lease; nothing was written.
+            LostError: the entry at the position is gone; nothing was written.
         """
         pairs = [part for pair in records.items() for part in pair]
         await self._guarded(self._commit, claim, str(position), count, *pairs)
@@ -100,6 +116,8 @@ class Lease:
         except ResponseError as error:
             if str(error).startswith("FENCED"):
                 raise FencedError(self.name) from None
+            if str(error).startswith("LOST"):
+                raise LostError(self.name) from None
             raise
 
 

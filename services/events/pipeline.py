@@ -75,13 +75,14 @@ class EventsService:
         self, kind: Kind[Any], partition: int, sink: CounterSink | ParquetSink[Any]
     ) -> Consumer[Any]:
         records = sink.key if isinstance(sink, CounterSink) else ""
-        lease = self._lease(_state(kind, partition, sink.name), records)
+        log = stream(kind.name, partition)
+        lease = self._lease(_state(kind, partition, sink.name), records, log)
         quarter = self._settings.lease_seconds / 4
         pace = Pace(wait=min(0.5, quarter, self._settings.redis_timeout / 2), renew=quarter)
         return Consumer(Entries(self._client, kind, partition), sink, lease, pace)
 
-    def _lease(self, name: str, records: str = "") -> Lease:
-        return Lease(self._client, name, self._settings.lease_seconds, records)
+    def _lease(self, name: str, records: str = "", log: str = "") -> Lease:
+        return Lease(self._client, name, self._settings.lease_seconds, records, log)
 
 
 def _streams() -> list[tuple[Kind[Any], int]]:

@@ -21,7 +21,8 @@ from services.chassis.redis import open_redis
 from services.chassis.server import started
 from services.chassis.tasks import end
 from services.domain.events import Event, EventType
-from services.events.lease import Claim, FencedError, Lease
+from services.events.entry_id import EntryId
+from services.events.lease import Claim, FencedError, Lease, LostError
 from services.events.pipeline import EventsService, run_events
 from services.events.servicer import mount
 from services.events.settings import EventsSettings
@@ -119,8 +120,8 @@ class CrashingLease(Lease):
         self.__dict__ = lease.__dict__
         self._method, self._before = method, before
 
-    async def renew(self, claim: Claim) -> None:
-        await self._crash("renew", super().renew(claim))
+    async def renew(self, claim: Claim, position: EntryId | None = None) -> None:
+        await self._crash("renew", super().renew(claim, position))
 
     async def commit(self, *arguments: object) -> None:
         await self._crash("commit", super().commit(*arguments))  # type: ignore[arg-type]
@@ -189,6 +190,47 @@ async def crashed(server: RedisServer, log: Path, sink: str, point: tuple[str, b
     await opened.aclose()
     with redis.Redis(port=server.port) as sync:
         sync.delete(f"{consumer.name}:lease")  # as after its time
+
+
+async def test_what_redis_lost_after_it_was_read_is_forgotten(
+    own_redis: RedisServer, client: "redis.Redis[bytes]", tmp_path: Path
+) -> None:
+    """A Redis that comes back with less: what was read is no entry any more, and comes again."""
+    append(client, 300)
+    opened = open_redis(SecretStr(own_redis.url))
+    service = EventsService(opened, settings_of(own_redis, tmp_path / "log"))
+    for sink in ("counters", "files"):
+        consumer = next(c for c in service.consumers if c.name == f"events:0:{sink}")
+        claim = await consumer._lease.take()
+        assert claim is not None
+        read = await consumer._entries.read(claim.position, 100, 0.1)
+        lost = read.entries[-1].id
+        client.xdel(stream(EVENTS.name, 0), str(lost))
+        with pytest.raises(LostError):
+            await consumer._lease.renew(claim, lost)
+        with pytest.raises(LostError):
+            await consumer._lease.commit(claim, lost, read.count, {b"k": b"v"})
+        assert not client.exists(consumer._lease._keys[2] or "-")
+        again = await consumer._entries.read(claim.position, 100, 0.1)
+        await consumer._lease.commit(claim, again.position, again.count, {})
+        assert done(client, sink) == again.count == read.count - 1
+    await opened.aclose()
+
+
+async def test_what_was_trimmed_after_it_was_read_counts(
+    own_redis: RedisServer, client: "redis.Redis[bytes]", tmp_path: Path
+) -> None:
+    append(client, 3 * PARTITIONS)
+    opened = open_redis(SecretStr(own_redis.url))
+    service = EventsService(opened, settings_of(own_redis, tmp_path / "log"))
+    consumer = next(c for c in service.consumers if c.name == "events:0:counters")
+    claim = await consumer._lease.take()
+    assert claim is not None
+    read = await consumer._entries.read(claim.position, 100, 0.1)
+    client.xtrim(stream(EVENTS.name, 0), maxlen=0)
+    await consumer._lease.commit(claim, read.position, read.count, {})
+    assert done(client, "counters") == read.count
+    await opened.aclose()
 
 
 # Fencing: a process that slept through its lease.

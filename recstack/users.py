@@ -10,7 +10,7 @@ import numpy as np
 
 from services.domain.context import History
 from services.domain.ids import item_keys
-from services.domain.stages import UserImport
+from services.domain.user_state import UserImport
 
 if TYPE_CHECKING:
     import polars as pl

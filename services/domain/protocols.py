@@ -7,7 +7,12 @@ from typing import Protocol, TypeVar
 from services.domain.arrays import F32, I32, Bools
 from services.domain.live import Live
 from services.domain.outcome import Outcome
-from services.domain.stages import RecallQuery, RerankQuery, RuleNote, Slate
+from services.domain.stages import (
+    RecallQuery,
+    RerankQuery,
+    RuleNote,
+    Slate,
+)
 
 Q = TypeVar("Q", contravariant=True)
 R = TypeVar("R")

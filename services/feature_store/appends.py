@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.domain.stages import Appended, AppendEventsQuery
+from services.domain.user_state import Appended, AppendEventsQuery
 from services.feature_store.connection import Command, Reply
 from services.feature_store.layout import (
     EVENT_IDS_LIMIT,

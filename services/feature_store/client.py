@@ -10,7 +10,7 @@ from recsys.feature_store.v1 import feature_store_pb2_grpc as pb_grpc
 from services.chassis.batch_client import BatchClient, call_error
 from services.domain.context import UserContext
 from services.domain.protocols import StageClient
-from services.domain.stages import (
+from services.domain.user_state import (
     Appended,
     AppendEventsQuery,
     ContextQuery,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from services.domain.context import History, Seen, UserContext
-from services.domain.stages import ContextQuery
+from services.domain.user_state import ContextQuery
 from services.feature_store import records
 from services.feature_store.connection import Command, Reply
 from services.feature_store.layout import Layout, bloom_field, user_key

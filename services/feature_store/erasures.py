@@ -2,7 +2,7 @@
 
 from hashlib import blake2b
 
-from services.domain.stages import Erased, EraseQuery
+from services.domain.user_state import Erased, EraseQuery
 from services.feature_store.connection import Command, Reply
 from services.feature_store.layout import ERASED, ERASED_SECONDS, user_key
 from services.feature_store.limits import erase_error

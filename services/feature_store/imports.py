@@ -8,7 +8,7 @@ import numpy as np
 from services.domain.arrays import U64
 from services.domain.bloom import BloomFilter
 from services.domain.outcome import CallError, Failure, Reason
-from services.domain.stages import Imported, UserImport
+from services.domain.user_state import Imported, UserImport
 from services.feature_store import layout as keys
 from services.feature_store import records
 from services.feature_store.connection import Command, LinkError, Reply

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from services.domain.events import MAX_VALUE, EventType
-from services.domain.stages import (
+from services.domain.user_state import (
     AppendEventsQuery,
     ContextQuery,
     EraseQuery,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from services.domain.stages import Marked, MarkShownQuery
+from services.domain.user_state import Marked, MarkShownQuery
 from services.feature_store.connection import Command, Reply
 from services.feature_store.layout import RECENT_LIMIT, Layout, written_keys
 from services.feature_store.limits import mark_error

@@ -4,7 +4,7 @@ from types import TracebackType
 
 from services.domain.context import UserContext
 from services.domain.protocols import StageClient
-from services.domain.stages import (
+from services.domain.user_state import (
     Appended,
     AppendEventsQuery,
     ContextQuery,

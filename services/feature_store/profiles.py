@@ -1,6 +1,6 @@
 """Replaces the profile of a user."""
 
-from services.domain.stages import ProfileQuery, Stored
+from services.domain.user_state import ProfileQuery, Stored
 from services.feature_store.connection import Command, Reply
 from services.feature_store.layout import PROFILE, Layout, user_key
 from services.feature_store.limits import profile_error

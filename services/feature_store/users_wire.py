@@ -6,7 +6,13 @@ import numpy as np
 from recsys.feature_store.v1 import feature_store_pb2 as pb
 
 from services.domain.outcome import Outcome
-from services.domain.stages import Erased, EraseQuery, ProfileQuery, Stored, UserImport
+from services.domain.user_state import (
+    Erased,
+    EraseQuery,
+    ProfileQuery,
+    Stored,
+    UserImport,
+)
 from services.domain_wire import (
     column,
     history_from_proto,

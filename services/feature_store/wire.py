@@ -10,7 +10,7 @@ from recsys.feature_store.v1 import feature_store_pb2 as pb
 from services.domain.context import UserContext
 from services.domain.events import Event, EventType
 from services.domain.outcome import Outcome
-from services.domain.stages import (
+from services.domain.user_state import (
     Appended,
     AppendEventsQuery,
     ContextQuery,

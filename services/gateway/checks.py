@@ -5,7 +5,12 @@ from collections.abc import Callable
 import numpy as np
 
 from services.domain.arrays import I32
-from services.domain.stages import Recalled, Reranked, Scores, Similar
+from services.domain.stages import (
+    Recalled,
+    Reranked,
+    Scores,
+    Similar,
+)
 
 
 def recalled_fault(items: int, channels: int) -> Callable[[Recalled], str]:

@@ -7,7 +7,11 @@ from services.domain.candidates import Candidates, best_first
 from services.domain.context import RequestContext, UserContext
 from services.domain.hard_rules import allowed
 from services.domain.repeats import again
-from services.domain.stages import Recalled, Scores, Slate
+from services.domain.stages import (
+    Recalled,
+    Scores,
+    Slate,
+)
 from services.gateway.item_view import ItemView
 from services.gateway.trace import Ranking
 from services.items.record import Item

@@ -9,8 +9,6 @@ import numpy as np
 from services.domain.arrays import F32, U64
 from services.domain.context import RequestContext, Seen, UserContext
 from services.domain.stages import (
-    ContextQuery,
-    MarkShownQuery,
     PrerankQuery,
     RankQuery,
     Recalled,
@@ -20,6 +18,7 @@ from services.domain.stages import (
     Scores,
     Slate,
 )
+from services.domain.user_state import ContextQuery, MarkShownQuery
 from services.gateway import checks, fallback
 from services.gateway.item_view import ItemView
 from services.gateway.requests import ListRequest

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from services.domain.hard_rules import allowed
 from services.domain.ids import item_key, item_keys
 from services.domain.outcome import Failure, Reason
-from services.domain.stages import Appended, AppendEventsQuery, Similar, SimilarQuery
+from services.domain.stages import Similar, SimilarQuery
+from services.domain.user_state import Appended, AppendEventsQuery
 from services.gateway import checks, limits
 from services.gateway.answer import Answer, answer, similar_answer
 from services.gateway.catalog.items import Items, ItemsConfig

@@ -5,15 +5,7 @@ from dataclasses import dataclass
 from services.domain.context import UserContext
 from services.domain.protocols import StageClient
 from services.domain.stages import (
-    Appended,
-    AppendEventsQuery,
-    ContextQuery,
-    Erased,
-    EraseQuery,
-    Marked,
-    MarkShownQuery,
     PrerankQuery,
-    ProfileQuery,
     RankQuery,
     Recalled,
     RecallQuery,
@@ -22,6 +14,16 @@ from services.domain.stages import (
     Scores,
     Similar,
     SimilarQuery,
+)
+from services.domain.user_state import (
+    Appended,
+    AppendEventsQuery,
+    ContextQuery,
+    Erased,
+    EraseQuery,
+    Marked,
+    MarkShownQuery,
+    ProfileQuery,
     Stored,
 )
 

@@ -8,7 +8,12 @@ from services.domain.arrays import F32, I32
 from services.domain.candidates import Candidates
 from services.domain.context import UserContext
 from services.domain.outcome import Failure
-from services.domain.stages import Recalled, RuleNote, Scores, Slate
+from services.domain.stages import (
+    Recalled,
+    RuleNote,
+    Scores,
+    Slate,
+)
 from services.gateway.item_view import ItemView
 from services.gateway.requests import ListRequest
 

@@ -9,7 +9,11 @@ from typing import TypeVar
 from services.domain.arrays import U64
 from services.domain.context import PREFERENCES, UserContext, preferences
 from services.domain.outcome import Failure, Reason
-from services.domain.stages import ContextQuery, EraseQuery, ProfileQuery
+from services.domain.user_state import (
+    ContextQuery,
+    EraseQuery,
+    ProfileQuery,
+)
 from services.gateway.counted import Counted
 from services.gateway.errors import NotFoundError, UnavailableError
 from services.gateway.limits import check_id

@@ -5,7 +5,12 @@ from recsys.recall.v1 import recall_pb2_grpc
 
 from services.chassis.batch_client import BatchClient
 from services.domain.protocols import StageClient
-from services.domain.stages import Recalled, RecallQuery, Similar, SimilarQuery
+from services.domain.stages import (
+    Recalled,
+    RecallQuery,
+    Similar,
+    SimilarQuery,
+)
 from services.recall import similar_wire, wire
 
 

@@ -12,7 +12,12 @@ from services.domain.inline import extended
 from services.domain.live import NOTHING_LIVE, Live
 from services.domain.outcome import Outcome
 from services.domain.protocols import Fetched, Filter
-from services.domain.stages import ChannelReport, Dropped, Recalled, RecallQuery
+from services.domain.stages import (
+    ChannelReport,
+    Dropped,
+    Recalled,
+    RecallQuery,
+)
 from services.recall import merge, metrics, seen
 from services.recall.fetch_sizes import FetchSizes
 from services.recall.inline import with_inline

@@ -7,7 +7,12 @@ from recsys.recall.v1 import recall_pb2 as pb
 from recsys.recall.v1 import recall_pb2_grpc
 
 from services.domain.protocols import StageClient
-from services.domain.stages import Recalled, RecallQuery, Similar, SimilarQuery
+from services.domain.stages import (
+    Recalled,
+    RecallQuery,
+    Similar,
+    SimilarQuery,
+)
 from services.inference.batch import answer_each
 from services.recall import similar_wire, wire
 

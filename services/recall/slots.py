@@ -6,7 +6,12 @@ from typing import Protocol
 
 from services.domain.live import NOTHING_LIVE, Live
 from services.domain.outcome import Outcome
-from services.domain.stages import Recalled, RecallQuery, Similar, SimilarQuery
+from services.domain.stages import (
+    Recalled,
+    RecallQuery,
+    Similar,
+    SimilarQuery,
+)
 from services.recall.model import RecallModel
 from services.recall.similar import SimilarModel
 

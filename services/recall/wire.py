@@ -6,7 +6,12 @@ import numpy as np
 from recsys.recall.v1 import recall_pb2 as pb
 
 from services.domain.outcome import Failure, Outcome
-from services.domain.stages import ChannelReport, Dropped, Recalled, RecallQuery
+from services.domain.stages import (
+    ChannelReport,
+    Dropped,
+    Recalled,
+    RecallQuery,
+)
 from services.domain_wire import (
     candidates_from_proto,
     candidates_to_proto,

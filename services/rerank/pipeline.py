@@ -16,7 +16,12 @@ from services.domain.hard_rules import blocked_rows
 from services.domain.ids import item_keys
 from services.domain.outcome import Outcome, Reason
 from services.domain.protocols import Rule
-from services.domain.stages import Reranked, RerankQuery, RuleNote, Slate
+from services.domain.stages import (
+    Reranked,
+    RerankQuery,
+    RuleNote,
+    Slate,
+)
 from services.inference.fit import check_inline
 from services.operator_rules.rules import Rules, effective_rules
 from services.rerank.items import boosts_of, check_items, pins_of

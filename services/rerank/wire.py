@@ -6,7 +6,12 @@ import numpy as np
 from recsys.rerank.v1 import rerank_pb2
 
 from services.domain.outcome import Failure, Outcome
-from services.domain.stages import Reranked, RerankQuery, RuleNote, Slate
+from services.domain.stages import (
+    Reranked,
+    RerankQuery,
+    RuleNote,
+    Slate,
+)
 from services.domain_wire import (
     check_rows,
     column,

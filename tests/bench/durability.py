@@ -16,7 +16,7 @@ import uvloop
 from pydantic import SecretStr
 
 from services.domain.events import Event, EventType
-from services.domain.stages import AppendEventsQuery
+from services.domain.user_state import AppendEventsQuery
 from services.feature_store.pipeline import FeatureStore, open_feature_store
 from services.feature_store.settings import FeatureStoreSettings
 from services.journal.streams import PARTITIONS, added

@@ -18,7 +18,12 @@ from pydantic import SecretStr
 
 from services.domain.context import History
 from services.domain.events import Event, EventType
-from services.domain.stages import AppendEventsQuery, ContextQuery, MarkShownQuery, UserImport
+from services.domain.user_state import (
+    AppendEventsQuery,
+    ContextQuery,
+    MarkShownQuery,
+    UserImport,
+)
 from services.feature_store.address import Address
 from services.feature_store.layout import EVENT_IDS_LIMIT, BloomShape, Layout, user_key
 from services.feature_store.limits import MAX_EVENTS

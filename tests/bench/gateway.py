@@ -27,15 +27,17 @@ from services.domain.context import History, Seen, UserContext
 from services.domain.ids import item_keys
 from services.domain.outcome import Outcome
 from services.domain.stages import (
-    Appended,
-    Erased,
-    Marked,
     Recalled,
     Reranked,
     RerankQuery,
     Scores,
     Similar,
     Slate,
+)
+from services.domain.user_state import (
+    Appended,
+    Erased,
+    Marked,
     Stored,
 )
 from services.gateway import wire

@@ -16,7 +16,11 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from services.domain.events import Event, EventType
-from services.domain.stages import AppendEventsQuery, MarkShownQuery, ProfileQuery
+from services.domain.user_state import (
+    AppendEventsQuery,
+    MarkShownQuery,
+    ProfileQuery,
+)
 from services.feature_store.layout import EVENT_IDS_LIMIT
 from services.feature_store.limits import MAX_EVENTS
 from services.feature_store.pipeline import FeatureStore, open_feature_store

@@ -18,7 +18,11 @@ from services.chassis.redis import open_redis
 from services.domain.candidates import Candidates
 from services.domain.context import History, RequestContext, UserContext
 from services.domain.ids import item_keys
-from services.domain.stages import Recalled, Scores, Slate
+from services.domain.stages import (
+    Recalled,
+    Scores,
+    Slate,
+)
 from services.gateway.item_view import ItemView
 from services.gateway.request_entry import entry_of
 from services.gateway.request_log import RequestLog, RequestLogConfig

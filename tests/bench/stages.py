@@ -24,7 +24,11 @@ from services.domain.bloom import BloomFilter
 from services.domain.candidates import best_first
 from services.domain.context import History, RequestContext, Seen, UserContext
 from services.domain.outcome import Outcome
-from services.domain.stages import PrerankQuery, RankQuery, RecallQuery
+from services.domain.stages import (
+    PrerankQuery,
+    RankQuery,
+    RecallQuery,
+)
 from services.inference.store import ReleaseStore
 from services.prerank.pipeline import open_prerank
 from services.rank.pipeline import open_rank

@@ -19,16 +19,18 @@ from services.domain.context import History, RequestContext, UserContext
 from services.domain.events import Event, EventType
 from services.domain.outcome import Outcome, Reason
 from services.domain.stages import (
-    AppendEventsQuery,
-    ContextQuery,
-    EraseQuery,
-    MarkShownQuery,
     PrerankQuery,
-    ProfileQuery,
     RankQuery,
     RecallQuery,
     RerankQuery,
     SimilarQuery,
+)
+from services.domain.user_state import (
+    AppendEventsQuery,
+    ContextQuery,
+    EraseQuery,
+    MarkShownQuery,
+    ProfileQuery,
 )
 from services.feature_store.servicer import mount as mount_feature_store
 from services.feature_store.settings import FeatureStoreSettings

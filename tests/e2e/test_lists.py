@@ -13,7 +13,7 @@ from models.data.dataset import Dataset
 from recstack import AsyncClient, Event
 from services.chassis.channel import open_channel
 from services.domain.ids import item_key
-from services.domain.stages import ContextQuery
+from services.domain.user_state import ContextQuery
 from services.feature_store.client import context_client
 from services.feature_store.layout import RECENT_LIMIT
 from tests.e2e.stack import ROOT, RunningStack

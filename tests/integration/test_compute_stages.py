@@ -16,10 +16,7 @@ from models.schema.features import FeatureSchema
 from models.schema.manifest import Manifest
 from services.domain.outcome import CallError, Reason
 from services.domain.protocols import StageClient
-from services.domain.stages import (
-    RankQuery,
-    SimilarQuery,
-)
+from services.domain.stages import RankQuery, SimilarQuery
 from tests.integration.compute import (
     LIMIT,
     LONG,

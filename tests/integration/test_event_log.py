@@ -10,7 +10,11 @@ from pydantic import SecretStr
 from services.chassis.errors import StartupError
 from services.domain.events import Event, EventType
 from services.domain.outcome import Outcome, Reason
-from services.domain.stages import Appended, AppendEventsQuery, ContextQuery
+from services.domain.user_state import (
+    Appended,
+    AppendEventsQuery,
+    ContextQuery,
+)
 from services.feature_store.pipeline import FeatureStore, open_feature_store
 from services.feature_store.settings import FeatureStoreSettings
 from services.journal.event import EventEntry, decode_event, event_hash

@@ -18,7 +18,7 @@ from services.domain.bloom import BloomFilter
 from services.domain.context import History, UserContext
 from services.domain.events import Event, EventType
 from services.domain.outcome import CallError, Outcome, Reason
-from services.domain.stages import (
+from services.domain.user_state import (
     Appended,
     AppendEventsQuery,
     ContextQuery,

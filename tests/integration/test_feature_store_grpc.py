@@ -16,7 +16,7 @@ from services.chassis.server import started
 from services.domain.context import History
 from services.domain.events import Event, EventType
 from services.domain.outcome import CallError, Outcome, Reason
-from services.domain.stages import (
+from services.domain.user_state import (
     Appended,
     AppendEventsQuery,
     ContextQuery,

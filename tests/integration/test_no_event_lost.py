@@ -23,7 +23,11 @@ from services.domain.events import Event, EventType
 from services.domain.ids import item_key
 from services.domain.outcome import CallError
 from services.domain.protocols import StageClient
-from services.domain.stages import Appended, AppendEventsQuery, ContextQuery
+from services.domain.user_state import (
+    Appended,
+    AppendEventsQuery,
+    ContextQuery,
+)
 from services.feature_store.client import append_client, context_client
 from services.feature_store.layout import HISTORY_LIMIT, RECENT_LIMIT
 from services.journal.event import EVENTS as EVENT_STREAM

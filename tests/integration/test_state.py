@@ -19,7 +19,7 @@ from recstack.results import Recommendations
 from recstack.standalone import user_imports
 from services.domain.context import History
 from services.domain.ids import item_key
-from services.domain.stages import UserImport
+from services.domain.user_state import UserImport
 from tests.integration.whole import PATIENCE, Whole, whole_stack
 from tests.redis import RedisServer, own_redis
 from tests.releases import release

@@ -17,7 +17,8 @@ from services.chassis.redis import open_redis
 from services.domain.context import UserContext
 from services.domain.ids import item_key
 from services.domain.outcome import Reason
-from services.domain.stages import ContextQuery, RerankQuery
+from services.domain.stages import RerankQuery
+from services.domain.user_state import ContextQuery
 from services.gateway.answer import Answer
 from services.gateway.catalog.items import ItemState
 from services.gateway.catalog.open import DAY_SECONDS, Catalog, forget_old

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from services.domain.context import History, UserContext, preferences
 from services.domain.events import Event, EventType
 from services.domain.outcome import Outcome, Reason
-from services.domain.stages import (
+from services.domain.user_state import (
     AppendEventsQuery,
     ContextQuery,
     Erased,

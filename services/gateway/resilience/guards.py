@@ -6,15 +6,7 @@ from typing import TypeVar
 from services.domain.context import UserContext
 from services.domain.protocols import StageClient
 from services.domain.stages import (
-    Appended,
-    AppendEventsQuery,
-    ContextQuery,
-    Erased,
-    EraseQuery,
-    Marked,
-    MarkShownQuery,
     PrerankQuery,
-    ProfileQuery,
     RankQuery,
     Recalled,
     RecallQuery,
@@ -23,6 +15,16 @@ from services.domain.stages import (
     Scores,
     Similar,
     SimilarQuery,
+)
+from services.domain.user_state import (
+    Appended,
+    AppendEventsQuery,
+    ContextQuery,
+    Erased,
+    EraseQuery,
+    Marked,
+    MarkShownQuery,
+    ProfileQuery,
     Stored,
 )
 from services.gateway.resilience.breaker import Breaker, BreakerSettings

@@ -11,7 +11,7 @@ from recsys.feature_store.v1 import feature_store_pb2 as pb
 from services.domain.context import History, UserContext
 from services.domain.events import Event, EventType
 from services.domain.outcome import Outcome, Reason
-from services.domain.stages import (
+from services.domain.user_state import (
     Appended,
     AppendEventsQuery,
     ContextQuery,

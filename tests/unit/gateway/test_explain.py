@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from services.domain.stages import Dropped, Recalled, Reranked, RuleNote, Slate
+from services.domain.stages import (
+    Dropped,
+    Recalled,
+    Reranked,
+    RuleNote,
+    Slate,
+)
 from services.gateway.explain.explanation import Explanation, ItemReport
 from services.gateway.release import GatewayRelease
 from services.gateway.requests import RecommendInput

@@ -9,7 +9,13 @@ import pytest
 from services.domain.candidates import Candidates
 from services.domain.ids import item_key
 from services.domain.inline import InlineItems
-from services.domain.stages import Recalled, RecallQuery, Scores, Similar, SimilarQuery
+from services.domain.stages import (
+    Recalled,
+    RecallQuery,
+    Scores,
+    Similar,
+    SimilarQuery,
+)
 from services.gateway.fallback import NEW_ITEMS, ordered, recall_order
 from services.gateway.release import GatewayRelease
 from services.gateway.requests import RecommendInput

@@ -19,15 +19,7 @@ from services.domain.context import History, Seen, UserContext
 from services.domain.ids import item_key, item_keys
 from services.domain.outcome import CallError, Failure, Outcome, Reason
 from services.domain.stages import (
-    Appended,
-    AppendEventsQuery,
-    ContextQuery,
-    Erased,
-    EraseQuery,
-    Marked,
-    MarkShownQuery,
     PrerankQuery,
-    ProfileQuery,
     RankQuery,
     Recalled,
     RecallQuery,
@@ -37,6 +29,16 @@ from services.domain.stages import (
     Similar,
     SimilarQuery,
     Slate,
+)
+from services.domain.user_state import (
+    Appended,
+    AppendEventsQuery,
+    ContextQuery,
+    Erased,
+    EraseQuery,
+    Marked,
+    MarkShownQuery,
+    ProfileQuery,
     Stored,
 )
 from services.gateway.catalog.open import Catalog

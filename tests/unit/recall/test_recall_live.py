@@ -15,7 +15,11 @@ from services.domain.context import History, RequestContext, Seen, UserContext
 from services.domain.events import EventType
 from services.domain.ids import item_key
 from services.domain.live import STATISTICS, Live
-from services.domain.stages import Recalled, RecallQuery, SimilarQuery
+from services.domain.stages import (
+    Recalled,
+    RecallQuery,
+    SimilarQuery,
+)
 from services.items.record import ItemRecord
 from services.recall.model import MOST_NEW, RecallModel
 from services.recall.pipeline import open_recall

@@ -17,7 +17,11 @@ from services.domain.context import RequestContext, UserContext
 from services.domain.live import Live
 from services.domain.outcome import Reason
 from services.domain.protocols import CandidateSource, Fetched
-from services.domain.stages import Recalled, RecallQuery, SimilarQuery
+from services.domain.stages import (
+    Recalled,
+    RecallQuery,
+    SimilarQuery,
+)
 from services.recall.fetch_sizes import FetchSizes
 from services.recall.model import RecallModel, Timing
 from services.recall.pipeline import open_recall

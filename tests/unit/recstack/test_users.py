@@ -14,7 +14,7 @@ from models.data.interactions import NO_LOG
 from recstack.users import HISTORY, NOBODY, PART, example_user, load_users, users_of
 from services.domain.context import History
 from services.domain.ids import item_keys
-from services.domain.stages import UserImport
+from services.domain.user_state import UserImport
 from tests.unit.recstack import dataset
 
 EVENTS = HISTORY + 50

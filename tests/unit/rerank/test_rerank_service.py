@@ -17,7 +17,12 @@ from services.chassis.errors import StartupError
 from services.chassis.server import started
 from services.domain.context import RequestContext
 from services.domain.outcome import Outcome, Reason
-from services.domain.stages import Reranked, RerankQuery, RuleNote, Slate
+from services.domain.stages import (
+    Reranked,
+    RerankQuery,
+    RuleNote,
+    Slate,
+)
 from services.rerank import wire
 from services.rerank.__main__ import mounted
 from services.rerank.client import rerank_client

@@ -16,7 +16,7 @@ from recstack.users import users_of
 from services.domain.context import History
 from services.domain.events import EventType
 from services.domain.ids import item_key
-from services.domain.stages import UserImport
+from services.domain.user_state import UserImport
 from services.journal.pseudonym import pseudonym
 from tests.unit.data.log_files import event, write_events, write_requests
 from tests.unit.journal.requests import make_entry

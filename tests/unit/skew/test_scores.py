@@ -20,7 +20,12 @@ from models.training.log import Log
 from services.domain.candidates import Candidates
 from services.domain.context import RequestContext
 from services.domain.inline import InlineItems
-from services.domain.stages import RankQuery, Recalled, RecallQuery, Scores
+from services.domain.stages import (
+    RankQuery,
+    Recalled,
+    RecallQuery,
+    Scores,
+)
 from services.inference.store import ReleaseStore
 from services.journal.request import Asked, Ranked, RequestEntry, Shown
 from services.journal.request_payload import decode, encode

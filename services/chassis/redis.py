@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from services.chassis.errors import StartupError
 
-__all__ = ["RedisError", "open_redis"]
+__all__ = ["RedisError", "open_redis", "read_password"]
 
 
 def open_redis(
@@ -30,7 +30,9 @@ def open_redis(
     Raises:
         StartupError: when address or file cannot be read; the message does not show the address.
     """
-    options: dict[str, Any] = {} if password_file is None else {"password": _read(password_file)}
+    options: dict[str, Any] = (
+        {} if password_file is None else {"password": read_password(password_file)}
+    )
     try:
         return redis.asyncio.Redis.from_url(
             url.get_secret_value(),
@@ -45,7 +47,8 @@ def open_redis(
         ) from error
 
 
-def _read(password_file: Path) -> str:
+def read_password(password_file: Path) -> str:
+    """The password in a file, without its line's end; StartupError when it cannot be read."""
     try:
         return password_file.read_text("utf-8").strip("\r\n")
     except (OSError, UnicodeDecodeError) as error:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from redis.asyncio.connection import SSLConnection, parse_url
 
 from services.chassis.errors import StartupError
+from services.chassis.redis import read_password
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -43,7 +44,7 @@ class Address:
             ) from error
         user, password = parts.get("username"), parts.get("password", "")
         if password_file is not None:
-            password = _read(password_file)
+            password = read_password(password_file)
         greeting: list[tuple[bytes | str | int, ...]] = []
         if password:
             greeting.append(("AUTH", user, password) if user else ("AUTH", password))
@@ -67,12 +68,3 @@ class Address:
             return (await loop.create_unix_connection(protocol, self.path))[1]
         context = ssl.create_default_context() if self.tls else None
         return (await loop.create_connection(protocol, self.host, self.port, ssl=context))[1]
-
-
-def _read(password_file: Path) -> str:
-    try:
-        return password_file.read_text("utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartupError(
-            f"the Redis password file {password_file} cannot be read", str(error)
-        ) from error

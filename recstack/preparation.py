@@ -16,6 +16,11 @@ from services.inference.store import ReleaseStore
 
 DATA = Path("var/data")
 FIRST_DATA = "ml-100k"
+MAKERS = {
+    FIRST_DATA: ("getting MovieLens-100K", ("data", "get", FIRST_DATA)),
+    "simulated": ("making the SIMULATED data set", ("simulate", "log")),
+}
+"""Data sets, by name, that are made when they are not there, and the commands that do it."""
 
 Say = Callable[[str], None]
 
@@ -113,12 +118,13 @@ def _data_of(release: Manifest, say: Say) -> Path | None:
 
 
 def fingerprint_of(data: Path) -> str:
-    """The fingerprint of the data; MovieLens-100K is fetched when it is not there."""
+    """The fingerprint of the data; one of MAKERS is made when it is not there."""
     from models.data import DataError
     from models.data.dataset import Dataset
 
-    if data.name == FIRST_DATA and not data.exists():
-        _run("getting MovieLens-100K", "data", "get", FIRST_DATA, "--to", str(data.parent))
+    if data.name in MAKERS and not data.exists():
+        what, command = MAKERS[data.name]
+        _run(what, *command, "--to", str(data.parent))
     try:
         return Dataset.open(data).description.fingerprint
     except DataError as error:

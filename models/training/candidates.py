@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +43,20 @@ def quiet(_: float) -> None:
     """Progress that nobody follows."""
 
 
+Also = Callable[[int], I64]
+
+
+def nothing(_: int) -> I64:
+    """No item beside those that recall finds."""
+    return np.empty(0, np.int64)
+
+
 def recall(
-    folder: Path, log: Log, queries: Queries, progress: Callable[[float], None] = quiet
+    folder: Path,
+    log: Log,
+    queries: Queries,
+    progress: Callable[[float], None] = quiet,
+    also: Also = nothing,
 ) -> Lists:
     """Candidates of each query, as the recall service gives them, seen items left out.
 
@@ -53,9 +65,11 @@ def recall(
 
     Args:
         folder: recall's part of a release; its rows are those of the log.
+        also: rows by query that are put after the candidates, by no channel, where they are not
+            among them.
     """
     model = open_recall(folder, RecallSettings(channel_timeout=PATIENCE))
-    found = asyncio.run(_run(model, log, queries, progress))
+    found = asyncio.run(_run(model, log, queries, progress, also))
     width = max((len(one.user_vector) for one in found), default=0)
     vectors = np.zeros((len(found), width), np.float32)
     for vector, one in zip(vectors, found, strict=True):
@@ -72,7 +86,11 @@ def answers(folder: Path, contexts: Sequence[UserContext]) -> list[Recalled]:
 
 
 async def _run(
-    model: RecallModel, log: Log, queries: Queries, progress: Callable[[float], None]
+    model: RecallModel,
+    log: Log,
+    queries: Queries,
+    progress: Callable[[float], None],
+    also: Also,
 ) -> list[Recalled]:
     times = request_times(log, queries)
     order = np.argsort(times, kind="stable")
@@ -81,10 +99,30 @@ async def _run(
     for start in range(0, len(order), BATCH):
         at = order[start : start + BATCH]
         asked = [_query(log, queries, int(i), int(times[i])) for i in at]
-        recalled = await _ask(model, asked, clock.at(int(times[at[0]])))
-        found |= dict(zip(at.tolist(), recalled, strict=True))
+        live = clock.at(int(times[at[0]]))
+        recalled = await _ask(model, asked, live)
+        for i, one in zip(at.tolist(), recalled, strict=True):
+            found[i] = replace(one, candidates=_with(one.candidates, also(i), live))
         progress(min((start + BATCH) / len(order), 1.0))
     return [found[i] for i in range(len(queries))]
+
+
+def _with(candidates: Candidates, also: I64, live: Live) -> Candidates:
+    """The candidates and, after them, these rows, by no channel."""
+    more = also[~np.isin(also, candidates.rows)].astype(np.int32)
+    if not len(more):
+        return candidates
+    width = candidates.recall_scores.shape[1]
+    statistics = candidates.statistics
+    if statistics.size:
+        statistics = np.concatenate([statistics, live.statistics_of(more)])
+    return Candidates(
+        np.concatenate([candidates.rows, more]),
+        np.concatenate([candidates.channels, np.zeros(len(more), np.uint32)]),
+        np.concatenate([candidates.recall_scores, np.zeros((len(more), width), np.float32)]),
+        statistics,
+        candidates.inline,
+    )
 
 
 async def _ask(model: RecallModel, asked: list[RecallQuery], live: Live) -> list[Recalled]:

@@ -10,6 +10,7 @@ import torch
 
 from models.data import DataError
 from models.data.dataset import Dataset
+from models.data.exposures import read_exposures
 from models.data.served import ServedLog
 from models.evaluation.funnel import Funnel
 from models.evaluation.places import Places
@@ -67,7 +68,7 @@ def train_release(
     identity = _identity(dataset, releases)
     with tempfile.TemporaryDirectory(dir=releases, prefix=f".{identity}-") as temporary:
         folder = Path(temporary)
-        split = _split(source.log, settings)
+        split = _split(source)
         early = _early(source, folder / "early", split)
         source, search = _searched(source, folder / "early", early, split)
         lists = served_lists(source, split)
@@ -92,17 +93,30 @@ def _source(dataset: Dataset, settings: Settings, report: Report, parent: str) -
     log = Log.of(tables, dataset.description.has_clock)
     schema = schema_training.derive(tables, settings.text_size)
     every = dict.fromkeys(channels.possible(log.item_count), 1)
-    return Source(dataset, tables, log, schema, settings, report, settings.quotas or every, parent)
+    if "ease" not in every:
+        report(f"without ease: over {channels.EASE_ITEMS:,} items")(1.0)
+    quotas, shown = settings.quotas or every, None
+    if log.has_clock:  # what was shown when, and to whom, is told by the time
+        items = tables.items["item_id"].to_list()
+        shown = read_exposures(dataset.folder, list(log.user_ids), items)
+    return Source(dataset, tables, log, schema, settings, report, quotas, parent, exposures=shown)
 
 
-def _split(log: Log, settings: Settings) -> Split:
+def _split(source: Source) -> Split:
+    log, settings = source.log, source.settings
     share = settings.slice_share
     most = slice_length(log, share, settings.slice_most, settings.max_queries)
-    return last_out(log, share, most)
+    split = last_out(log, share, most)
+    count, limit = len(split.held_out), settings.max_held_out
+    if count <= limit:
+        return split
+    source.report(f"measured on {limit:,} of {count:,} users")(1.0)  # enough to be sure, in time
+    drawn = np.random.default_rng(settings.seed).permutation(split.held_out)[:limit]
+    return replace(split, held_out=np.sort(drawn))
 
 
 def _recipe(source: Source) -> Recipe:
-    return Recipe(source.schema, source.settings, source.channels)
+    return Recipe(source.schema, source.settings, source.channels, source.exposures)
 
 
 def _early(source: Source, folder: Path, split: Split) -> Recall:

@@ -187,8 +187,8 @@ VALIDATED = 64  # lists at once
 def loss_of(ranker: Ranker, items: Items, lessons: Lessons) -> float:
     """Mean cross-entropy of the answers over their whole lists."""
     losses = [
-        F.cross_entropy(scores, torch.from_numpy(lessons.labelled.answers[at]), reduction="none")
-        for at, scores in _scored(ranker, items, lessons)
+        F.cross_entropy(scores, torch.from_numpy(answers), reduction="none")
+        for answers, scores in _scored(ranker, items, lessons)
     ]
     return float(torch.cat(losses).mean()) if losses else 0.0
 
@@ -196,27 +196,32 @@ def loss_of(ranker: Ranker, items: Items, lessons: Lessons) -> float:
 def _calibrate(ranker: Ranker, items: Items, lessons: Lessons) -> None:
     """Makes probabilities of the scores: that an item of a list that holds the answer is it."""
     scores, labels = [torch.empty(0)], [torch.empty(0)]
-    for at, grid in _scored(ranker, items, lessons):
-        answers = F.one_hot(torch.from_numpy(lessons.labelled.answers[at]), grid.shape[1])
+    for answers, grid in _scored(ranker, items, lessons):
+        wanted = F.one_hot(torch.from_numpy(answers), grid.shape[1])
         there = grid > NOWHERE / 2
         scores.append(grid[there])
-        labels.append(answers[there].float())
+        labels.append(wanted[there].float())
     if len(scores) > 1:
         ranker.din.calibrate(*platt(torch.cat(scores), torch.cat(labels)))
 
 
 @torch.no_grad()
 def _scored(ranker: Ranker, items: Items, lessons: Lessons) -> Iterator[tuple[I64, Tensor]]:
-    """Lists of the lessons, some at a time, and log-odds to interact with their candidates."""
+    """Lists of the lessons, some at a time: log-odds to interact with what is judged of each.
+
+    Before them the place of each list's answer among these, int64 [some].
+    """
     ranker.din.eval()
     labelled = lessons.labelled
     features = _Features(lessons, items)
     for start in range(0, len(labelled), VALIDATED):
         at = np.arange(start, min(start + VALIDATED, len(labelled)))
-        places = [np.arange(len(labelled.candidates[i])) for i in at]
+        places = [labelled.judged(int(i)) for i in at]
+        pairs = zip(places, labelled.answers[at], strict=True)
+        answers = np.array([np.searchsorted(of, answer) for of, answer in pairs], np.int64)
         rows = rows_of(labelled, at, places, features)
         logits = _logits(ranker, items, rows, lessons.encoded)[:, 0]
-        yield at, in_lists(logits, rows.sizes)
+        yield answers, in_lists(logits, rows.sizes)
 
 
 def _logits(ranker: Ranker, items: Items, rows: Rows, encoded: Encoded) -> Tensor:

@@ -35,6 +35,15 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.queries)
 
+    def judged(self, i: int) -> I64:
+        """Places of the candidates that the answer is compared with, and its own, ascending.
+
+        Of a list that was shown: what was shown and not wanted; what was not says nothing.
+        """
+        if not self.positions:
+            return np.arange(len(self.candidates[i]))
+        return np.union1d(np.flatnonzero(self.negatives[i]), self.answers[i : i + 1])
+
     @property
     def usable(self) -> I64:
         """The lists that teach something: those with a negative."""

@@ -12,7 +12,7 @@ from models.rank.din import Din, RankItems, RankShape
 from models.schema.rank import TASKS
 from models.schema.recall_features import feature_count
 from models.schema.user_tower import UserEncoder
-from models.training import logged
+from models.training import exposed, logged
 from models.training import prerank as prerank_training
 from models.training import rank as rank_training
 from models.training import recall as recall_training
@@ -68,12 +68,11 @@ def train(
     light = prerank_training.train(later.labelled, later.lists, early, epochs, seed, progress)
     progress = source.report("rank")
     ranker = _ranker(source, early, light)
-    lessons = [
-        Lessons(_after(light, later, early, settings.prerank_limit), _encoded(log, later, users))
-    ]
+    limit = 0 if source.exposures else settings.prerank_limit
+    lessons = [Lessons(_after(light, later, early, limit), _encoded(log, later, users))]
     if len(impressions):
         lessons.append(logged.lessons(impressions, folder))
-    held = _after(light, validation, early, settings.prerank_limit)
+    held = _after(light, validation, early, limit)
     rank_training.train(
         ranker,
         Items(early.table, early.vectors, early.statics),
@@ -86,8 +85,13 @@ def train(
 
 
 def _slice(source: Source, folder: Path, split: Split, wanted: Queries, name: str) -> Slice:
-    lists = recall(folder, source.log, wanted, source.report(f"candidates: {name} events"))
-    return Slice(wanted, lists, label(source.log, wanted, lists.candidates, split.slice_end))
+    progress = source.report(f"candidates: {name} events")
+    if source.exposures is None:
+        lists = recall(folder, source.log, wanted, progress)
+        return Slice(wanted, lists, label(source.log, wanted, lists.candidates, split.slice_end))
+    shown = exposed.shown_with(source.log, wanted, source.exposures)
+    lists = recall(folder, source.log, wanted, progress, shown.rows)
+    return Slice(wanted, lists, exposed.label(wanted, lists, shown))
 
 
 def _thinned(train: Queries, settings: Settings) -> Queries:
@@ -115,7 +119,9 @@ def _ranker(source: Source, early: Recall, light: LightScorer) -> Ranker:
 
 
 def _after(light: LightScorer, of: Slice, models: Recall, limit: int) -> Labelled:
-    """The lists as they leave prerank."""
+    """The lists as they leave prerank; 0: as they are, for those that were shown."""
+    if not limit:
+        return of.labelled
     scores = [
         prerank_training.score(light, candidates, of.lists.vectors[query], models)
         for query, candidates in zip(of.labelled.queries, of.labelled.candidates, strict=True)

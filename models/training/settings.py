@@ -24,6 +24,7 @@ class Settings:
         refit_epochs: of the two-tower model when it is fitted again with newer events.
         refit_rate: its learning rate then, as a factor.
         slice_share, slice_most: later slice, as share of a user's events and at most.
+        max_held_out: most users that are validated and measured on; of more, a random part.
         max_queries: most rows of the later slice that are trained on; a long log's is shorter.
     """
 
@@ -39,6 +40,7 @@ class Settings:
     refit_rate: float = 0.5
     slice_share: float = 0.2
     slice_most: int = 20
+    max_held_out: int = 10_000
     max_queries: int = 30_000
     d: int = 64
     rank_e: int = 32

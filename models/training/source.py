@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from models.data.dataset import Dataset, Tables
+from models.data.exposures import Exposures
 from models.data.served import ServedLog
 from models.schema.features import FeatureSchema
 from models.schema.parameters import Parameters
@@ -29,6 +30,7 @@ class Source:
         quotas: of the recall channels of the release.
         parent: the release whose log this is; empty: another log.
         served: the log of a stack; its lists teach the scorers what was shown and not taken.
+        exposures: what the users of the log were shown, where the data set says it.
     """
 
     dataset: Dataset
@@ -40,6 +42,7 @@ class Source:
     quotas: Mapping[str, int] = field(default_factory=dict)
     parent: str = ""
     served: ServedLog | None = None
+    exposures: Exposures | None = None
 
     @property
     def channels(self) -> tuple[str, ...]:

@@ -1,67 +1,106 @@
 """Metrics of every service, and the HTTP endpoint that shows them."""
 
+import socket
+import ssl
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
+from wsgiref.simple_server import WSGIRequestHandler
 
-from prometheus_client import Gauge, Histogram, start_http_server
+from prometheus_client import REGISTRY, Histogram, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
 
 from services.chassis.address import joined
+from services.chassis.certificate import expires_at
 from services.chassis.errors import StartupError
+from services.chassis.settings import ServerSettings
+from services.chassis.tls import server_context
+from services.telemetry.instruments import gauge, histogram
 
-RPC_SECONDS = Histogram(
-    "recstack_rpc_seconds",
-    "Time to answer an rpc, by its status code; failures included.",
-    ["service", "rpc", "code"],
-    buckets=(
-        0.0005,
-        0.001,
-        0.002,
-        0.003,
-        0.005,
-        0.0075,
-        0.01,
-        0.015,
-        0.02,
-        0.03,
-        0.05,
-        0.075,
-        0.1,
-        0.15,
-        0.2,
-        0.3,
-        0.5,
-        0.75,
-        1.0,
-        2.0,
-        5.0,
-    ),
-)
+_RPC = histogram("recstack_rpc_duration_seconds")
+BUILD_INFO = gauge("recstack_build_info")
+MODULE_LOADED = gauge("recstack_module_loaded")
+_CERTIFICATE = gauge("recstack_tls_certificate_expiry_timestamp_seconds")
 
-MODULE_LOADED = Gauge(
-    "recstack_module_loaded",
-    "1 when the Python module is in sys.modules of this process; serving never loads torch.",
-    ["module"],
-)
 MODULE_LOADED.labels("torch").set_function(lambda: float("torch" in sys.modules))
 
 
+@cache
+def rpc_seconds(service: str, rpc: str, code: str) -> Histogram:
+    """Where the time of an rpc is counted; the label lookup is paid once."""
+    return _RPC.labels(service, rpc, code)
+
+
 @contextmanager
-def endpoint(host: str, port: int) -> Iterator[None]:
-    """Serves /metrics while the context is open; port 0: none.
+def endpoint(settings: ServerSettings) -> Iterator[None]:
+    """Serves /metrics while the context is open, by TLS if the service does; port 0: none.
 
     Raises:
         StartupError: when it cannot listen.
     """
-    if not port:
+    _CERTIFICATE.set_function(partial(_expires_at, settings.tls.certificate))
+    if not settings.metrics_port:
         yield
         return
+    host, port = settings.host, settings.metrics_port
+    secure = server_context(settings.tls, settings.asks_clients) if settings.tls.serves else None
     try:
-        server, thread = start_http_server(port, host)
+        server = _server(host, port, secure, settings.reuse_port)
     except OSError as error:
         raise StartupError(f"cannot serve metrics on {joined(host, port)}: {error}") from error
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
     try:
         yield
     finally:
         server.shutdown()
+        server.server_close()
         thread.join()
+
+
+def _expires_at(certificate: Path | None) -> float:
+    """Unix seconds, of the file as it is now; -1 without one, 0 when it cannot be read."""
+    try:
+        return -1.0 if certificate is None else expires_at(certificate)
+    except StartupError:
+        return 0.0
+
+
+def _server(
+    host: str, port: int, secure: ssl.SSLContext | None, reuse_port: bool
+) -> ThreadingWSGIServer:
+    """Listens. TLS begins in the thread of its connection: a silent client holds up no other."""
+    kind = _SixServer if ":" in host else _Server
+    server = kind((host, port), _Handler, bind_and_activate=False)
+    server.allow_reuse_port = reuse_port
+    try:
+        server.server_bind()
+        server.server_activate()
+    except OSError:
+        server.server_close()
+        raise
+    server.set_app(make_wsgi_app(REGISTRY))
+    if secure is not None:
+        server.socket = secure.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    return server
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = 10.0  # seconds until a silent client is given up
+
+    def log_message(self, *_: object) -> None:
+        """Calls are not logged."""
+
+
+class _Server(ThreadingWSGIServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away, or has no certificate, is no trouble of this service."""
+
+
+class _SixServer(_Server):
+    address_family = socket.AF_INET6

@@ -1,20 +1,12 @@
 """Metrics of prerank."""
 
-from prometheus_client import Counter, Histogram
+from services.telemetry.instruments import counter, histogram
 
-QUERIES = Counter("recstack_prerank_queries", "Prerank queries scored.")
-REFUSED = Counter("recstack_prerank_refused", "Prerank queries that do not fit the release.")
-CANDIDATES = Counter("recstack_prerank_candidates", "Candidates scored.")
-BATCH_CANDIDATES = Histogram(
-    "recstack_prerank_batch_candidates",
-    "Candidates in one run of the graph.",
-    buckets=(50, 100, 200, 400, 600, 1000, 2000, 4000, 8000, 16000, 32000),
-)
-BATCH_SECONDS = Histogram(
-    "recstack_prerank_batch_seconds",
-    "Time of encoding and one run of the graph.",
-    buckets=(0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
-)
+QUERIES = counter("recstack_prerank_queries_total")
+REFUSED = counter("recstack_prerank_refused_queries_total")
+CANDIDATES = counter("recstack_prerank_candidates_total")
+BATCH_CANDIDATES = histogram("recstack_prerank_batch_candidates")
+BATCH_SECONDS = histogram("recstack_prerank_batch_duration_seconds")
 
 
 def observe(queries: int, candidates: int, seconds: float) -> None:

@@ -2,55 +2,28 @@
 
 from collections.abc import Sequence
 
-from prometheus_client import Counter, Gauge, Histogram
-
 from services.domain.context import Seen
 from services.domain.stages import ChannelReport, Recalled
 from services.recall.runners import Attempt
 from services.recall.seen import expected_loss
+from services.telemetry.instruments import counter, gauge, histogram
 
-QUERIES = Counter("recstack_recall_queries", "Recall queries answered.")
-CANDIDATES = Counter("recstack_recall_candidates", "Candidates given to the next stage.")
-SHORT = Counter("recstack_recall_short", "Recall queries that got fewer candidates than wanted.")
-REPEATED = Counter(
-    "recstack_recall_repeated", "Candidates that were shown before, because too few were left."
-)
-EXHAUSTED = Counter("recstack_recall_exhausted", "Recall queries that had to repeat items.")
-BLOOM_LOST = Counter(
-    "recstack_recall_bloom_lost",
-    "Unseen items that Bloom filters took for seen, estimated by the filters' error rates.",
-)
-FRESH_ITEMS = Gauge("recstack_recall_fresh_items", "Items newer than the release.", ["release"])
-FRESH_LEFT_OUT = Gauge(
-    "recstack_recall_fresh_items_left_out",
-    "Items newer than the release that are too many to be kept.",
-    ["release"],
-)
-ITEMS_VERSION = Gauge("recstack_recall_items_version", "Version of the item table followed.")
-LIVE_ERRORS = Counter(
-    "recstack_recall_live_errors",
-    "Times that what changes while serving could not be read (items, statistics), or not be taken "
-    "in by a release (release).",
-    ["what"],
-)
-STATISTICS_TIME = Gauge(
-    "recstack_recall_statistics_time_seconds", "When the item statistics in use were computed."
-)
-CHANNEL_SECONDS = Histogram(
-    "recstack_recall_channel_seconds",
-    "Time of a channel for a batch; of one that is late, the wait for it.",
-    ["channel"],
-    buckets=(0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
-)
-CHANNEL_SKIPPED = Counter(
-    "recstack_recall_channel_skipped", "Batches a channel did not answer.", ["channel", "reason"]
-)
-CHANNEL_FETCHED = Counter(
-    "recstack_recall_channel_fetched", "Items a channel found, before filters.", ["channel"]
-)
-CHANNEL_KEPT = Counter(
-    "recstack_recall_channel_kept", "Items of a channel among the merged candidates.", ["channel"]
-)
+QUERIES = counter("recstack_recall_queries_total")
+CANDIDATES = counter("recstack_recall_candidates_total")
+SHORT = counter("recstack_recall_short_lists_total")
+SEEN_DROPPED = counter("recstack_recall_seen_dropped_items_total")
+BLOOM_LOST = counter("recstack_recall_bloom_lost_items_total")
+REPEATED = counter("recstack_recall_repeated_items_total")
+EXHAUSTED = counter("recstack_recall_exhausted_queries_total")
+FRESH_ITEMS = gauge("recstack_recall_fresh_items")
+FRESH_LEFT_OUT = gauge("recstack_recall_fresh_items_left_out")
+ITEMS_VERSION = gauge("recstack_recall_items_version")
+LIVE_ERRORS = counter("recstack_recall_live_errors_total")
+STATISTICS_TIME = gauge("recstack_recall_statistics_timestamp_seconds")
+CHANNEL_SECONDS = histogram("recstack_recall_channel_duration_seconds")
+CHANNEL_SKIPPED = counter("recstack_recall_channel_skipped_total")
+CHANNEL_FETCHED = counter("recstack_recall_channel_fetched_items_total")
+CHANNEL_KEPT = counter("recstack_recall_channel_kept_items_total")
 
 
 def observe_attempts(channels: Sequence[str], attempts: Sequence[Attempt]) -> None:
@@ -61,8 +34,9 @@ def observe_attempts(channels: Sequence[str], attempts: Sequence[Attempt]) -> No
             CHANNEL_SKIPPED.labels(name, attempt.failure.reason.value).inc()
 
 
-def observe_seen(kept: int, seen: Seen) -> None:
-    """Counts what the filters of seen items cost, by how many items were not taken for seen."""
+def observe_seen(kept: int, dropped: int, seen: Seen) -> None:
+    """Counts what the filters of seen items cost: how many they left, and how many they took."""
+    SEEN_DROPPED.inc(dropped)
     BLOOM_LOST.inc(expected_loss(kept, seen))
 
 

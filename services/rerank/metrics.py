@@ -1,13 +1,10 @@
 """What reranking did, for operators."""
 
-from prometheus_client import Counter
+from services.telemetry.instruments import counter
 
-RECEIVED = Counter("recstack_rerank_received_items_total", "Items that came in.")
-RETURNED = Counter("recstack_rerank_returned_items_total", "Items of the final lists.")
-SHORT = Counter(
-    "recstack_rerank_short_lists_total",
-    "Lists shorter than asked for although enough items came in: rules removed too many.",
-)
+RECEIVED = counter("recstack_rerank_received_items_total")
+RETURNED = counter("recstack_rerank_returned_items_total")
+SHORT = counter("recstack_rerank_short_lists_total")
 
 
 def observe(received: int, returned: int, wanted: int) -> None:

@@ -92,7 +92,7 @@ def test_every_port_that_is_told_is_checked_before_the_start() -> None:
             for phase in plan.phases()
             for child in phase
             for name, value in child.environment.items()
-            if name.endswith("_PORT") and name != "RECSTACK_GATEWAY_REUSE_PORT"
+            if name.endswith("_PORT") and not name.endswith("_REUSE_PORT")
         }
         assert told == set(plan.ports())
 
@@ -104,4 +104,11 @@ def test_workers_share_the_serving_ports_and_have_one_of_their_own() -> None:
     assert [w.name for w in workers] == ["worker-0", "worker-1"]
     assert len(set(shared)) == 1
     assert len(set(own)) == 2
+
+
+def test_every_service_shares_its_ports_with_the_one_that_replaces_it() -> None:
+    stages, (gateway,) = PLAN.phases()
+    for child in (*stages, gateway):
+        assert child.environment[f"RECSTACK_{child.name.upper()}_REUSE_PORT"] == "1"
+    _, workers = replace(PLAN, workers=2).phases()
     assert {w.environment["RECSTACK_GATEWAY_REUSE_PORT"] for w in workers} == {"1"}

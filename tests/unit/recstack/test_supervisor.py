@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from recstack.child import Child
+from recstack.control import controlled, restart
 from recstack.supervisor import Patience, Supervisor
+from recstack.workspace import Workspace
 from services.chassis.errors import StartupError
 
 FAST = Patience(first_delay=0.01, last_delay=0.04, ready=20.0, grace=5.0, poll=0.01)
@@ -21,14 +23,21 @@ WAITS = "import pathlib, signal, sys; pathlib.Path(sys.argv[1]).touch(); signal.
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + WAITS
 
 
-def child(folder: Path, name: str, code: str) -> Child:
+TELLS = (
+    "import os, socket; told = os.environ['NOTIFY_SOCKET']; "
+    "told and socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', told); " + WAITS
+)
+
+
+def child(folder: Path, name: str, code: str, doubles: bool = False) -> Child:
     """A Python program that touches a file when it runs; the file is its sign of life."""
     sign = folder / f"{name}.sign"
 
     async def probe() -> bool:
         return sign.exists()
 
-    return Child(name, (sys.executable, "-c", code, str(sign)), folder / f"{name}.log", probe)
+    command = (sys.executable, "-c", code, str(sign))
+    return Child(name, command, folder / f"{name}.log", probe, doubles=doubles)
 
 
 @asynccontextmanager
@@ -72,6 +81,59 @@ async def test_a_killed_child_is_started_again_and_people_are_told(tmp_path: Pat
         os.kill(first, signal.SIGKILL)
         await until(lambda: supervisor.pids.get("a", first) != first)
     assert said == ["a was killed by SIGKILL; restarting in 0.0 s"]
+
+
+async def test_a_restart_replaces_the_process_when_the_new_one_serves(tmp_path: Path) -> None:
+    said: list[str] = []
+    phases = [[child(tmp_path, "redis", WAITS)], [child(tmp_path, "a", TELLS, doubles=True)]]
+    supervisor = Supervisor(phases, said.append, FAST)
+    async with running(supervisor):
+        first, redis = supervisor.pids["a"], supervisor.pids["redis"]
+        await supervisor.restart("a")
+        second = supervisor.pids["a"]
+        assert first != second
+        assert not alive(first)
+        assert supervisor.restartable == ["a"]
+        assert supervisor.pids["redis"] == redis
+        assert not said, "nothing died"
+        os.kill(second, signal.SIGKILL)
+        await until(lambda: supervisor.pids.get("a", second) != second)
+    assert len(said) == 1, "the new one is kept, too"
+
+
+async def test_a_new_process_that_does_not_serve_leaves_the_old_one(tmp_path: Path) -> None:
+    refuses = "import sys; sys.stderr.write('a: no release'); sys.exit(2)"
+    once = f"import os\nif os.environ['NOTIFY_SOCKET']:\n    {refuses}\nelse:\n    {WAITS}"
+    supervisor = Supervisor([[child(tmp_path, "a", once, doubles=True)]], print, FAST)
+    async with running(supervisor):
+        first = supervisor.pids["a"]
+        with pytest.raises(StartupError, match="a: no release") as refused:
+            await supervisor.restart("a")
+        assert "serves on" in refused.value.hint
+        assert supervisor.pids["a"] == first
+        assert alive(first)
+
+
+async def test_commands_reach_the_stack_that_runs(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    phases = [[child(tmp_path, name, TELLS, doubles=True) for name in ("a", "b")]]
+    supervisor = Supervisor(phases, print, FAST)
+
+    def ask(*names: str) -> list[str]:
+        return list(restart(workspace, names))
+
+    with pytest.raises(StartupError, match="no stack runs here"):
+        ask()
+    async with running(supervisor), controlled(supervisor) as address:
+        workspace.announce({"control": [address]})
+        before = supervisor.pids
+        assert await asyncio.to_thread(ask) == ["a", "b"]
+        assert await asyncio.to_thread(ask, "b") == ["b"]
+        assert not {*before.values()} & {*supervisor.pids.values()}
+        with pytest.raises(StartupError, match="no service c can be restarted"):
+            await asyncio.to_thread(ask, "c")
+    with pytest.raises(StartupError, match="the stack does not answer"):
+        ask()
 
 
 async def test_the_delay_doubles_up_to_its_limit(tmp_path: Path) -> None:

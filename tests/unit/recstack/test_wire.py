@@ -44,9 +44,14 @@ def test_a_list_has_every_field_of_its_message(
 
 
 def test_a_request_has_what_was_asked() -> None:
-    request = wire.recommend_request(
-        "7", 5, placement="home", context={"device": "tv"}, categories=["Drama"], exclude=["9"]
-    )
+    options = {
+        "placement": "home",
+        "context": {"device": "tv"},
+        "categories": ["Drama"],
+        "exclude": ["9"],
+        "timeout": 1.0,
+    }
+    request = wire.recommend_request("7", 5, options)
     assert json_format.MessageToDict(request, preserving_proto_field_name=True) == {
         "user_id": "7",
         "k": 5,

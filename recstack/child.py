@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import grpc
 import httpx
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.chassis.channel import open_channel
+from recstack.readiness import VARIABLE as NOTIFY
+from services.chassis.probe import SERVING, status
+from services.chassis.tls import OFF, Tls, client_context
 
 LEASH = str(Path(__file__).with_name("leash.py"))
 PROBE_SECONDS = 2.0
@@ -33,6 +33,8 @@ class Child:
         log: file that its output is appended to.
         probe: whether it answers now.
         orphan_signal: what ends it when this process is gone; SIGKILL also ends a frozen one.
+        end_signal: what ends it with the others of its stack.
+        doubles: two of it may run at once, on the same ports, and each tells when it serves.
     """
 
     name: str
@@ -41,10 +43,15 @@ class Child:
     probe: Probe
     environment: Mapping[str, str] = field(default_factory=dict)
     orphan_signal: int = signal.SIGKILL
+    end_signal: int = signal.SIGTERM
+    doubles: bool = False
 
 
-async def spawn(child: Child) -> Process:
-    """Starts it in a session of its own, so that Ctrl-C in the terminal does not reach it."""
+async def spawn(child: Child, notify: str = "") -> Process:
+    """Starts it in a session of its own, so that Ctrl-C in the terminal does not reach it.
+
+    `notify`: the socket on which it tells that it serves.
+    """
     child.log.parent.mkdir(parents=True, exist_ok=True)
     leash = (sys.executable, "-I", "-S", LEASH, str(int(child.orphan_signal)), str(os.getpid()))
     with child.log.open("ab") as log:
@@ -54,16 +61,16 @@ async def spawn(child: Child) -> Process:
             stdin=DEVNULL,
             stdout=log,
             stderr=log,
-            env={**QUIET, **os.environ, **child.environment},
+            env={**QUIET, **os.environ, **child.environment, NOTIFY: notify},
             start_new_session=True,
         )
 
 
-async def end(process: Process, grace: float) -> None:
-    """SIGTERM, and SIGKILL when it is still there after `grace` seconds."""
+async def end(process: Process, grace: float, number: int = signal.SIGTERM) -> None:
+    """The signal, and SIGKILL when it is still there after `grace` seconds."""
     if process.returncode is not None:
         return
-    process.terminate()
+    process.send_signal(number)
     try:
         await asyncio.wait_for(process.wait(), grace)
     except TimeoutError:
@@ -95,26 +102,24 @@ def last_words(log: Path) -> str:
     return "\n".join(words[-10:])
 
 
-def grpc_probe(address: str) -> Probe:
+def grpc_probe(address: str, tls: Tls = OFF) -> Probe:
     """A probe by gRPC health: the service says SERVING."""
 
     async def probe() -> bool:
-        async with open_channel(address) as channel:
-            stub = health_pb2_grpc.HealthStub(channel)
-            try:
-                answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=PROBE_SECONDS)
-            except grpc.aio.AioRpcError:
-                return False
-            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+        return await status(address, tls) == SERVING
 
     return probe
 
 
-def http_probe(url: str) -> Probe:
+def http_probe(url: str, tls: Tls = OFF) -> Probe:
     """A probe by HTTP: the URL is answered with success."""
 
+    trust = client_context(tls) if tls.calls else True
+
     async def probe() -> bool:
-        async with httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            timeout=PROBE_SECONDS, trust_env=False, verify=trust
+        ) as client:
             try:
                 return (await client.get(url)).is_success
             except httpx.HTTPError:

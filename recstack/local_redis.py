@@ -1,34 +1,48 @@
 """The Redis of a stack: the one that is named, or a server of its own."""
 
 import asyncio
+import os
 import signal
 from dataclasses import dataclass
+from typing import Any
 
-import redis
-import redis.asyncio
+from pydantic import SecretStr
 
 from recstack.child import Child
 from recstack.processes import REDIS_PORT
-from recstack.redis_server import command, occupant
+from recstack.redis_server import Access, command, find_server, occupant, speaks_tls
 from recstack.redis_server import url as url_at
+from recstack.redis_users import OPERATOR, write_users
+from recstack.security import OPEN_TO_ALL, Security
 from recstack.workspace import Workspace
 from services.chassis.errors import StartupError
+from services.chassis.redis import Login, RedisError, open_redis
+from services.chassis.tls import OFF
 
 URL_VARIABLE = "RECSTACK_REDIS_URL"
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRedis:
-    """Where the feature store finds Redis, and the child process to run for it, if any."""
+    """Where the services find Redis, and the child process to run for it, if any."""
 
     url: str
     child: Child | None = None
 
 
-def local_redis(workspace: Workspace, url: str = "", appendfsync: str = "everysec") -> LocalRedis:
+def local_redis(
+    workspace: Workspace,
+    url: str = "",
+    security: Security = OPEN_TO_ALL,
+    appendfsync: str = "everysec",
+) -> LocalRedis:
     """The Redis at `url`; with none, a server in the workspace, one left over there included.
 
-    `appendfsync`: when a server that is started waits for the disk, everysec or always.
+    Args:
+        workspace: where the data of a server of its own are.
+        url: of a Redis that is used as it is.
+        security: TLS, if the server program knows it, and the passwords.
+        appendfsync: when a server that is started waits for the disk, everysec or always.
 
     Raises:
         StartupError: no server program on this machine, the port is taken by another one, or the
@@ -38,39 +52,41 @@ def local_redis(workspace: Workspace, url: str = "", appendfsync: str = "everyse
         return LocalRedis(url)
     port = REDIS_PORT + workspace.port_offset
     folder = workspace.redis
-    url = url_at(port)
+    tls = security.tls_of("redis") if speaks_tls(find_server()) else OFF
+    own, login = SecretStr(url_at(port, tls.serves)), security.redis_login(OPERATOR)
+    passwords = security.redis_passwords
+    users = None if passwords is None else write_users(passwords)
     if program := occupant(port):
-        if _folder_of(url) != str(folder.resolve()):
+        if asyncio.run(_folder_of(own, login)) != str(folder.resolve()):
             raise StartupError(
                 f"port {port}, where the stack's own Redis goes, is taken by {program}",
-                f"stop it, or use it: {URL_VARIABLE}={url} recstack up",
+                f"stop it, or use it: {URL_VARIABLE}={url_at(port)} recstack up",
             )
-        return LocalRedis(url)
+        return LocalRedis(own.get_secret_value())
     child = Child(
         name="redis",
-        command=command(folder, port, appendfsync),
+        command=command(folder, port, appendfsync, Access(users, tls)),
         log=workspace.logs / "redis.log",
-        probe=lambda: _answers(url),
+        probe=lambda: _answers(own, login),
         orphan_signal=signal.SIGTERM,  # it syncs its file, then ends
     )
-    return LocalRedis(url, child)
+    return LocalRedis(own.get_secret_value(), child)
 
 
-def _folder_of(url: str) -> str:
+async def _folder_of(url: SecretStr, login: Login) -> str:
     """The data folder of the Redis at the URL; empty when it does not say."""
-    try:
-        with redis.Redis.from_url(url, socket_timeout=1.0) as client:
-            return str(client.config_get("dir").get("dir", ""))
-    except redis.RedisError:
-        return ""
+    async with open_redis(url, login) as client:
+        try:
+            found: dict[Any, Any] = await client.config_get("dir")
+        except (RedisError, OSError):
+            return ""
+    return next((os.fsdecode(value) for value in found.values()), "")
 
 
-async def _answers(url: str) -> bool:
-    client = redis.asyncio.Redis.from_url(url, socket_timeout=1.0)
-    try:
-        async with asyncio.timeout(2.0):
-            return bool(await client.ping())
-    except (redis.RedisError, OSError, TimeoutError):
-        return False
-    finally:
-        await client.aclose()
+async def _answers(url: SecretStr, login: Login) -> bool:
+    async with open_redis(url, login) as client:
+        try:
+            async with asyncio.timeout(2.0):
+                return bool(await client.ping())
+        except (RedisError, OSError, TimeoutError):
+            return False

@@ -1,15 +1,19 @@
 """The processes of a stack: which there are, and what each is told through its environment."""
 
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recstack.child import Child, Probe, grpc_probe, http_probe
+from recstack.security import CLIENT, OPEN_TO_ALL, Security
 from recstack.workspace import Workspace
 from services.chassis.address import joined
 
 METRICS = 1000  # a metrics port is this much above the gRPC port
+ADMIN = 2000  # and so much the gateway's port of AdminService
 
+LOOPBACK = "127.0.0.1"
 GATEWAY = "gateway"
 GATEWAY_PORT = 50050
 HTTP_PORT = 8080
@@ -43,7 +47,10 @@ class Plan:
         release: what every stage serves.
         redis_url: the Redis of the feature store, the log, the item table and the statistics.
         pseudonym_key, page_key: key files of the pseudonyms in logs and of page tokens.
+        security: files of TLS, of passwords and of the token for AdminService.
         rules: the operator's rules file, for rerank and for the gateway when rerank is down.
+        trace: where every service sends its spans, an OTLP endpoint; empty: nowhere.
+        trace_ratio: share of the requests that are traced.
     """
 
     workspace: Workspace
@@ -54,7 +61,10 @@ class Plan:
     redis_url: str = ""
     pseudonym_key: str = ""
     page_key: str = ""
+    security: Security = OPEN_TO_ALL
     rules: str = ""
+    trace: str = ""
+    trace_ratio: float = 1.0
 
     def port(self, base: int) -> int:
         return base + self.workspace.port_offset
@@ -62,20 +72,29 @@ class Plan:
     def address(self, base: int) -> str:
         return joined(self.host, self.port(base))
 
+    def url(self, base: int) -> str:
+        scheme = "https" if self.security.tls else "http"
+        return f"{scheme}://{self.address(base)}"
+
     def ports(self) -> list[int]:
         """Every port that the services listen on."""
         grpc = [GATEWAY_PORT] if self.workers else [GATEWAY_PORT, *STAGES.values()]
         own = [GATEWAY_PORT + METRICS + i for i in range(max(self.workers, 1))]
         metrics = own if self.workers else [port + METRICS for port in grpc]
+        admin = [port - METRICS + ADMIN for port in own]
         events = (EVENTS_PORT, EVENTS_PORT + METRICS)
-        return [self.port(base) for base in (*grpc, *metrics, *events, HTTP_PORT)]
+        return [self.port(base) for base in (*grpc, *metrics, *admin, *events, HTTP_PORT)]
 
     def stats_urls(self) -> list[str]:
         """Where each gateway process shows its own /stats."""
         if not self.workers:
-            return [f"http://{self.address(HTTP_PORT)}"]
-        own = GATEWAY_PORT + METRICS
-        return [f"http://{self.address(own + i)}" for i in range(self.workers)]
+            return [self.url(HTTP_PORT)]
+        return [self.url(GATEWAY_PORT + METRICS + i) for i in range(self.workers)]
+
+    def admin_addresses(self) -> list[str]:
+        """Where each gateway process has its AdminService."""
+        number = range(max(self.workers, 1))
+        return [joined(LOOPBACK, self.port(GATEWAY_PORT + ADMIN + i)) for i in number]
 
     def phases(self) -> list[list[Child]]:
         """The services in the order of their start; the end is the other way round."""
@@ -89,39 +108,44 @@ class Plan:
         environment = {**self._settings(name), "PORT": str(self.port(port))}
         environment["METRICS_PORT"] = str(self.port(port + METRICS))
         prefixed = _prefixed(name, environment)
-        return self._child(name, f"services.{name}", prefixed, grpc_probe(self.address(port)))
+        return self._child(name, f"services.{name}", prefixed, self._probe(port))
 
     def _gateway(self) -> Child:
-        environment = self._serving(self.port(GATEWAY_PORT + METRICS))
+        environment = self._serving(0)
         for name, port in STAGES.items():
             environment[name.upper()] = self.address(port)
         prefixed = _prefixed(GATEWAY, environment)
-        probe = grpc_probe(self.address(GATEWAY_PORT))
-        return self._child(GATEWAY, "services.gateway", prefixed, probe)
+        return self._child(GATEWAY, "services.gateway", prefixed, self._probe(GATEWAY_PORT))
 
     def _worker(self, number: int) -> Child:
-        serving = {**self._serving(self.port(GATEWAY_PORT + METRICS + number)), "REUSE_PORT": "1"}
-        environment = _prefixed(GATEWAY, serving)
+        environment = _prefixed(GATEWAY, self._serving(number))
         for name in STAGES:
             environment.update(_prefixed(name, self._settings(name)))
         return self._child(
             f"worker-{number}",
             "recstack.standalone",
             environment,
-            http_probe(f"{self.stats_urls()[number]}/readyz"),
+            http_probe(f"{self.stats_urls()[number]}/readyz", self.security.tls_of(CLIENT)),
         )
 
-    def _serving(self, metrics_port: int) -> dict[str, str]:
+    def _probe(self, port: int) -> Probe:
+        return grpc_probe(self.address(port), self.security.tls_of(CLIENT))
+
+    def _serving(self, number: int) -> dict[str, str]:
+        """What the gateway's process of this number is told."""
         return {
             **self._settings(GATEWAY),
             "PORT": str(self.port(GATEWAY_PORT)),
             "HTTP_PORT": str(self.port(HTTP_PORT)),
-            "METRICS_PORT": str(metrics_port),
+            "METRICS_PORT": str(self.port(GATEWAY_PORT + METRICS + number)),
+            "ADMIN_PORT": str(self.port(GATEWAY_PORT + ADMIN + number)),
         }
 
     def _settings(self, name: str) -> dict[str, str]:
         """What a service is told wherever it runs."""
         settings = {"HOST": self.host, "RELEASES": self.releases, "RELEASE": self.release}
+        settings["REUSE_PORT"] = "1"  # one that is restarted listens beside the one before
+        settings.update(self.security.settings(name))
         if name in _ON_REDIS:
             settings["REDIS_URL"] = self.redis_url
         if name in _LOGGING and self.pseudonym_key:
@@ -130,6 +154,10 @@ class Plan:
             settings["PAGE_KEY_FILE"] = self.page_key
         if name == EVENTS:
             settings["LOG"] = str(self.workspace.logs.resolve())
+        if self.trace:
+            settings["TRACE_ENDPOINT"] = self.trace
+            if name == GATEWAY:
+                settings["TRACE_RATIO"] = str(self.trace_ratio)
         if self.rules and name in (GATEWAY, "rerank"):
             settings["RULES_FILE"] = self.rules
         return settings
@@ -141,6 +169,8 @@ class Plan:
             environment=environment,
             log=self.workspace.logs / f"{name}.log",
             probe=probe,
+            end_signal=signal.SIGINT,  # all end: nobody has to be told to go elsewhere
+            doubles=True,
         )
 
 

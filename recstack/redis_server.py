@@ -4,6 +4,8 @@ import importlib.util
 import os
 import shutil
 import socket
+import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import redis
@@ -11,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from services.chassis.errors import StartupError
+from services.chassis.tls import OFF, Tls
 
 HOST = "127.0.0.1"
 START = str(Path(__file__).with_name("redis_start.sh"))
@@ -59,12 +62,38 @@ def occupant(port: int) -> str | None:
         client.close()
 
 
-def url(port: int) -> str:
+def url(port: int, tls: bool = False) -> str:
     """Where a server on the port is found."""
-    return f"redis://{HOST}:{port}/0"
+    return f"{'rediss' if tls else 'redis'}://{HOST}:{port}/0"
 
 
-def command(folder: Path, port: int, appendfsync: str = "everysec") -> tuple[str, ...]:
+def speaks_tls(binary: Path) -> bool:
+    """Whether the server program was built with TLS."""
+    # The port does not exist: it never starts, and names the first line that it cannot read.
+    lines = b"tls-port 0\nport 65536\n"
+    done = subprocess.run([binary, "-"], input=lines, capture_output=True, check=False)
+    return b"'tls-port 0'" not in done.stdout + done.stderr
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may come in.
+
+    Attributes:
+        users: file of the users (`aclfile`); None: everybody who can reach the port.
+        tls: files of TLS, a CA among them; clients must then have a certificate of it.
+    """
+
+    users: Path | None = None
+    tls: Tls = OFF
+
+
+OPEN = Access()
+
+
+def command(
+    folder: Path, port: int, appendfsync: str = "everysec", access: Access = OPEN
+) -> tuple[str, ...]:
     """Writes the configuration; the command that runs the server, which logs to its output.
 
     Data and configuration are in `folder`, which only its owner may enter. Every write is in the
@@ -78,22 +107,34 @@ def command(folder: Path, port: int, appendfsync: str = "everysec") -> tuple[str
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
-        (folder / "redis.conf").write_text(_config(folder, port, appendfsync), "utf-8")
+        (folder / "redis.conf").write_text(_config(folder, port, appendfsync, access), "utf-8")
     except OSError as error:
         raise StartupError(f"Redis cannot write to {folder}: {error.strerror}") from None
     return "/bin/sh", START, str(folder.resolve()), str(binary), str(folder / "redis.conf")
 
 
-def _config(folder: Path, port: int, appendfsync: str) -> str:
-    lines = (
+def _config(folder: Path, port: int, appendfsync: str, access: Access) -> str:
+    lines = [
         f"bind {HOST}",
-        f"port {port}",
         f"dir {_quoted(str(folder.resolve()))}",
         "daemonize no",
         "appendonly yes",
         f"appendfsync {appendfsync}",
         'save ""',
-    )
+    ]
+    if access.users is not None:
+        lines.append(f"aclfile {_quoted(str(access.users.resolve()))}")
+    if access.tls.serves:
+        certificate, key = access.tls.pair
+        lines += [
+            "port 0",
+            f"tls-port {port}",
+            f"tls-cert-file {_quoted(str(certificate))}",
+            f"tls-key-file {_quoted(str(key))}",
+            f"tls-ca-cert-file {_quoted(str(access.tls.ca))}",
+        ]
+    else:
+        lines.append(f"port {port}")
     return "\n".join(lines) + "\n"
 
 

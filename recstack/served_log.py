@@ -1,17 +1,18 @@
 """The log of a stack on this machine: what it is read with, and the data set made of it."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from models.schema.manifest import Manifest
-from recstack import redis_server
-from recstack.processes import REDIS_PORT
+from recstack.redis_users import password_file
+from recstack.workspace import Workspace
 from services.chassis.errors import StartupError
-from services.chassis.redis import RedisError, open_redis
+from services.chassis.redis import Login, RedisError, open_redis
+from services.chassis.tls import OFF, Tls
 from services.inference.store import ReleaseStore
 from services.items.record import ItemRecord
 from services.items.table import ItemTable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 LOG = Path("var/log")
 KEY = Path("var/secrets/pseudonym.key")
 REDIS_TIMEOUT = 5.0
+READER = "recall"  # the user of Redis that may read items and nothing of users
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,14 @@ class LogPlace:
     Attributes:
         folder: of the Parquet files.
         key_file: of the pseudonyms.
-        redis_url: the item table; empty: that of a stack on this machine, if one runs.
+        redis_url: the item table; empty: that of the stack whose key this is, if it runs.
+        tls: files for a Redis that speaks TLS.
     """
 
     folder: Path = LOG
     key_file: Path = KEY
     redis_url: str = ""
+    tls: Tls = OFF
 
     def key(self) -> bytes:
         """The key of the pseudonyms; StartupError when it cannot be read."""
@@ -50,17 +54,21 @@ class LogPlace:
         Raises:
             StartupError: the Redis that was named does not answer.
         """
-        url = self.redis_url or redis_server.url(REDIS_PORT)
-        try:
-            return asyncio.run(_items(url))
-        except RedisError as error:
-            if self.redis_url:
-                raise StartupError(f"the item table cannot be read: {error}") from None
+        secrets = self.key_file.parent
+        running = Workspace(secrets.parent).running().get("redis", ())
+        if not self.redis_url and not running:
             return []
+        login = Login(tls=self.tls)
+        if not self.redis_url:
+            login = replace(login, user=READER, password_file=password_file(secrets, READER))
+        try:
+            return asyncio.run(_items(self.redis_url or running[0], login))
+        except (RedisError, OSError) as error:
+            raise StartupError(f"the item table cannot be read: {error}") from None
 
 
-async def _items(url: str) -> list[ItemRecord]:
-    async with open_redis(SecretStr(url), timeout=REDIS_TIMEOUT) as redis:
+async def _items(url: str, login: Login) -> list[ItemRecord]:
+    async with open_redis(SecretStr(url), login, REDIS_TIMEOUT) as redis:
         table = ItemTable(redis)
         await table.refresh()
         return list(table.records())

@@ -10,13 +10,17 @@ from urllib.parse import quote
 
 from recstack import ports
 from recstack.client import DEFAULT_ADDRESS
+from recstack.control import NAME as CONTROL
+from recstack.control import controlled
 from recstack.local_redis import LocalRedis
 from recstack.preparation import fingerprint_of
 from recstack.processes import GATEWAY_PORT, HTTP_PORT, Plan
+from recstack.security import CLIENT
 from recstack.standalone import user_imports
 from recstack.supervisor import Supervisor
 from recstack.users import example_user, load_users, users_of
 from services.chassis.errors import StartupError
+from services.chassis.tls import Tls
 from services.domain.outcome import CallError
 
 Say = Callable[[str], None]
@@ -62,7 +66,10 @@ async def serve(plan: Plan, redis: LocalRedis, data: Path | None, say: Say) -> N
         await asyncio.wait((start, stopped), return_when=asyncio.FIRST_COMPLETED)
         if start.done():
             start.result()
-            await stopped
+            async with controlled(supervisor) as control:
+                plan.workspace.announce(_places(plan) | {CONTROL: [control]})
+                print(ready_line(plan, example_user(data)), flush=True)
+                await stopped
             say("ending ...")
     finally:
         start.cancel()
@@ -73,16 +80,24 @@ async def serve(plan: Plan, redis: LocalRedis, data: Path | None, say: Say) -> N
 async def _start(supervisor: Supervisor, plan: Plan, data: Path | None, say: Say) -> None:
     await supervisor.start()
     if data:
-        await _load_users(plan.redis_url, data, say)
-    plan.workspace.announce({"stats": plan.stats_urls()})
-    print(ready_line(plan, example_user(data)), flush=True)
+        await _load_users(plan, data, say)
 
 
-async def _load_users(redis_url: str, data: Path, say: Say) -> None:
+def _places(plan: Plan) -> dict[str, list[str]]:
+    """Where other commands find the stack."""
+    return {
+        "stats": plan.stats_urls(),
+        "admin": plan.admin_addresses(),
+        "redis": [plan.redis_url] if plan.security.redis_passwords else [],
+    }
+
+
+async def _load_users(plan: Plan, data: Path, say: Say) -> None:
     """A stack without Redis answers too, so that a failure here is only told."""
     fingerprint = fingerprint_of(data)
+    login = plan.security.redis_login("feature_store")
     try:
-        async with user_imports(redis_url) as imports:
+        async with user_imports(plan.redis_url, login) as imports:
             existing = await load_users(imports, fingerprint, users_of(data))
     except CallError as error:
         say(f"the users of {data} are not loaded: {error}")
@@ -93,16 +108,35 @@ async def _load_users(redis_url: str, data: Path, say: Say) -> None:
 
 def ready_line(plan: Plan, user: str) -> str:
     """Where the stack answers, and what to try."""
-    grpc, http = plan.address(GATEWAY_PORT), plan.address(HTTP_PORT)
+    grpc, http = plan.address(GATEWAY_PORT), plan.url(HTTP_PORT)
     option = f" --address {grpc}" if grpc != DEFAULT_ADDRESS else ""
     asked = shlex.quote(json.dumps({"user_id": user}))
     method = "recsys.gateway.v1.RecommendationService/Recommend"
+    ours, curl, grpcurl = _tls_options(plan.security.tls_of(CLIENT))
     return "\n".join(
         (
-            f"ready: gRPC {grpc} · HTTP http://{http} (docs at /docs) · release {plan.release}"
+            f"ready: gRPC {grpc} · HTTP {http} (docs at /docs) · release {plan.release}"
             f" · logs {plan.workspace.logs}",
-            f"  recstack recommend --user {shlex.quote(user)}{option}",
-            f"  curl 'http://{http}/v1/users/{quote(user, safe='')}/recommendations?k=20'",
-            f"  grpcurl -plaintext -d {asked} {grpc} {method}",
+            f"  recstack{ours} recommend --user {shlex.quote(user)}{option}",
+            f"  curl{curl} '{http}/v1/users/{quote(user, safe='')}/recommendations?k=20'",
+            f"  grpcurl{grpcurl} -d {asked} {grpc} {method}",
         )
     )
+
+
+def _tls_options(tls: Tls) -> tuple[str, str, str]:
+    """Of recstack, curl and grpcurl."""
+    if not tls.calls:
+        return "", "", " -plaintext"
+    names = (
+        ("--tls-ca", "--tls-certificate", "--tls-key"),
+        ("--cacert", "--cert", "--key"),
+        ("-cacert", "-cert", "-key"),
+    )
+    ours, curl, grpcurl = (
+        "".join(
+            f" {name} {shlex.quote(str(file))}" for name, file in zip(of, tls.files, strict=True)
+        )
+        for of in names
+    )
+    return ours, curl, grpcurl

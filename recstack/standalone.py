@@ -6,10 +6,12 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
 from services.chassis.errors import StartupError
+from services.chassis.redis import NOBODY, Login
 from services.chassis.server import run
 from services.chassis.settings import from_environment, problems
 from services.feature_store.imports import Imports
@@ -30,6 +32,8 @@ from services.recall.settings import RecallSettings
 from services.recall.slots import LiveSlots, SimilarSlots
 from services.rerank.pipeline import open_rerank
 from services.rerank.settings import RerankSettings
+
+LEAST = 8  # limit_least of a worker: it computes one call at a time, more of them only wait
 
 
 class _StageSettings:
@@ -71,24 +75,39 @@ async def in_process(_gateway: GatewaySettings, stack: AsyncExitStack) -> Stages
 
 
 @asynccontextmanager
-async def user_imports(redis_url: str) -> AsyncIterator[Imports]:
+async def user_imports(redis_url: str, login: Login = NOBODY) -> AsyncIterator[Imports]:
     """Where whole users are loaded into the Redis at the URL.
+
+    `login`: who asks; what it lacks is taken from the settings of the feature store.
 
     Raises:
         StartupError: the address, or another setting of the feature store, is wrong.
     """
     try:
-        settings = FeatureStoreSettings(redis_url=SecretStr(redis_url))
+        settings = FeatureStoreSettings(redis_url=SecretStr(redis_url), **_told(login))
     except ValidationError as error:
         raise StartupError(problems(FeatureStoreSettings, error)) from None
     async with open_feature_store(settings) as store:
         yield store.imports
 
 
+def _told(login: Login) -> dict[str, Any]:
+    tls = login.tls
+    told = {
+        "redis_user": login.user,
+        "redis_password_file": login.password_file,
+        "tls_ca": tls.ca,
+        "tls_certificate": tls.certificate,
+        "tls_key": tls.key,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
 def main() -> int:
     """Runs one worker until SIGTERM; its metrics port serves the whole HTTP API, for it alone."""
     settings = from_environment(GatewaySettings)
-    shared = settings.model_copy(update={"metrics_port": 0})
+    least = settings.limit_least if "limit_least" in settings.model_fields_set else LEAST
+    shared = settings.model_copy(update={"metrics_port": 0, "limit_least": least})
     return run("gateway", shared, mounted(shared, in_process, own_port=settings.metrics_port))
 
 

@@ -1,12 +1,14 @@
 """Keeps child processes running: starts them, waits until they answer, restarts what dies."""
 
 import asyncio
+import signal
 import time
 from asyncio.subprocess import Process
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from recstack.child import Child, end, ending, keep_old, last_words, spawn
+from recstack.readiness import readiness
 from services.chassis.errors import StartupError
 
 Say = Callable[[str], None]
@@ -24,6 +26,7 @@ class Patience:
         ready: how long the start of all may take.
         grace: between SIGTERM and SIGKILL.
         poll: between two looks whether a child answers.
+        leaving: how long a child that was replaced may take to end.
     """
 
     first_delay: float = 0.2
@@ -32,6 +35,7 @@ class Patience:
     ready: float = 90.0
     grace: float = 8.0
     poll: float = 0.1
+    leaving: float = 60.0
 
 
 class Supervisor:
@@ -42,6 +46,7 @@ class Supervisor:
     ) -> None:
         """`say` gets a line for people whenever a child dies or comes back."""
         self._phases = phases
+        self._children = [child for phase in phases for child in phase]
         self._say = say
         self._patience = patience or Patience()
         self._processes: dict[str, Process] = {}
@@ -53,13 +58,18 @@ class Supervisor:
         """Process id of each child that runs, by name."""
         return {n: p.pid for n, p in self._processes.items() if p.returncode is None}
 
+    @property
+    def restartable(self) -> list[str]:
+        """Names of the children that another process can replace, in the order of their start."""
+        return [child.name for child in self._children if child.doubles]
+
     async def start(self) -> None:
         """Starts all and waits until each answers.
 
         Raises:
             StartupError: a child refused to start, with its own words; or one does not answer.
         """
-        children = [child for phase in self._phases for child in phase]
+        children = self._children
         for child in children:
             keep_old(child.log)
         self._keepers = [asyncio.create_task(self._keep(child)) for child in children]
@@ -86,15 +96,55 @@ class Supervisor:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
         for phase in reversed(self._phases):
-            there = [self._processes[c.name] for c in phase if c.name in self._processes]
-            await asyncio.gather(*(end(process, self._patience.grace) for process in there))
+            await asyncio.gather(*map(self._end, phase))
+
+    async def restart(self, name: str) -> None:
+        """Starts another process of a child, and when it serves ends the one before.
+
+        Raises:
+            StartupError: there is no such child, or the new process does not serve: it is ended,
+                and the one before serves on.
+        """
+        child = next((c for c in self._children if c.name == name and c.doubles), None)
+        if child is None:
+            names = ", ".join(self.restartable)
+            raise StartupError(f"no service {name} can be restarted", f"these can: {names}")
+        async with readiness() as (address, ready):
+            process = await spawn(child, address)
+            try:
+                await self._serving(child, process, ready)
+            except BaseException:
+                await end(process, self._patience.grace, signal.SIGINT)
+                raise
+        before, self._processes[name] = self._processes[name], process
+        await end(before, self._patience.leaving)
+
+    async def _serving(self, child: Child, process: Process, ready: asyncio.Event) -> None:
+        waits = (asyncio.create_task(ready.wait()), asyncio.create_task(process.wait()))
+        await asyncio.wait(waits, timeout=self._patience.ready, return_when=asyncio.FIRST_COMPLETED)
+        for task in waits:
+            task.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+        if not ready.is_set():
+            words = last_words(child.log) if process.returncode is not None else ""
+            raise StartupError(
+                words or f"the new {child.name} does not serve",
+                f"the one before serves on; the log is {child.log}",
+            )
+
+    async def _end(self, child: Child) -> None:
+        if child.name in self._processes:
+            await end(self._processes[child.name], self._patience.grace, child.end_signal)
 
     async def _keep(self, child: Child) -> None:
         delay = self._patience.first_delay
+        self._processes[child.name] = await spawn(child)
         while True:
             born = time.monotonic()
-            process = self._processes[child.name] = await spawn(child)
+            process = self._processes[child.name]
             code = await process.wait()
+            if self._processes[child.name] is not process:
+                continue  # another one has its place
             if code == CANNOT_START:
                 # Its words are read before a restart writes over them.
                 self._refused.put_nowait(last_words(child.log) or f"{child.name} does not start")
@@ -102,6 +152,8 @@ class Supervisor:
                 delay = self._patience.first_delay
             self._say(f"{child.name} {ending(code)}; restarting in {delay:.1f} s")
             await asyncio.sleep(delay)
+            if self._processes[child.name] is process:
+                self._processes[child.name] = await spawn(child)
             delay = min(delay * 2, self._patience.last_delay)
 
     async def _answering(self, child: Child) -> None:

@@ -7,6 +7,7 @@ import httpx
 from rich.table import Table
 
 from recstack.workspace import Workspace
+from services.chassis.tls import OFF, Tls, client_context
 from services.gateway.stats_report import merged
 
 WINDOWS = {"10": "10 s", "60": "1 min", "300": "5 min"}
@@ -25,16 +26,17 @@ def stats_urls(workspace: Workspace, default: str) -> list[str]:
     return [*workspace.running().get("stats", ())] or [default]
 
 
-def fetch(urls: Sequence[str]) -> list[dict[str, Any]]:
+def fetch(urls: Sequence[str], tls: Tls = OFF) -> list[dict[str, Any]]:
     """The stats of those workers that answer.
 
     Raises:
         StatsUnavailableError: none does.
     """
     answers, problem = [], ""
+    trust = client_context(tls) if tls.calls else True
     for url in urls:
         try:
-            response = httpx.get(f"{url}/stats", timeout=TIMEOUT, trust_env=False)
+            response = httpx.get(f"{url}/stats", timeout=TIMEOUT, trust_env=False, verify=trust)
             answers.append(response.raise_for_status().json())
         except (httpx.HTTPError, ValueError) as error:
             problem = f"no stats from {url}: {error}"

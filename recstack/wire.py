@@ -1,6 +1,6 @@
 """The public protobuf messages ↔ the client's plain values; pure functions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from recsys.common.v1 import common_pb2
@@ -10,26 +10,20 @@ from recstack import results
 
 
 def recommend_request(
-    user_id: str,
-    k: int,
-    *,
-    session_id: str = "",
-    placement: str = "",
-    context: Mapping[str, str] | None = None,
-    categories: Sequence[str] = (),
-    tags: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    page_token: str = "",
+    user_id: str, k: int, options: Mapping[str, Any]
 ) -> gateway_pb2.RecommendRequest:
+    """`options`: those of `recstack.client.calls.ListOptions`."""
     return gateway_pb2.RecommendRequest(
         user_id=user_id,
-        session_id=session_id,
+        session_id=options.get("session_id", ""),
         k=k,
-        placement=placement,
-        context=dict(context or {}),
-        filter=gateway_pb2.Filter(categories=categories, tags=tags),
-        exclude_item_ids=exclude,
-        page_token=page_token,
+        placement=options.get("placement", ""),
+        context=dict(options.get("context", {})),
+        filter=gateway_pb2.Filter(
+            categories=options.get("categories", ()), tags=options.get("tags", ())
+        ),
+        exclude_item_ids=options.get("exclude", ()),
+        page_token=options.get("page_token", ""),
     )
 
 

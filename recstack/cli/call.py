@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-import grpc
 import typer
 
+from recstack.cli import tls
 from recstack.cli.failure import Failure
 from recstack.client import DEFAULT_ADDRESS
 from recstack.reflection import CallFailedError, ReflectionCaller
-from services.chassis.channel import OPTIONS
+from services.chassis.channel import open_blocking_channel
 
 
 def call(
@@ -23,7 +23,7 @@ def call(
     address: Annotated[str, typer.Option(help="Where to call.")] = DEFAULT_ADDRESS,
     timeout: Annotated[float, typer.Option("--max-time", "-max-time", help="Seconds.")] = 5.0,
     plaintext: Annotated[
-        bool, typer.Option("-plaintext", "--plaintext", help="As in grpcurl; always so here.")
+        bool, typer.Option("-plaintext", "--plaintext", help="As in grpcurl; so without --tls-ca.")
     ] = True,
 ) -> None:
     """Call a gRPC method by server reflection, JSON in and out.
@@ -37,7 +37,7 @@ def call(
         address, target = target[0], target[1:]
     if not target:
         raise Failure("no method given", f"`recstack call {address} list` shows the services")
-    with grpc.insecure_channel(address, options=OPTIONS) as channel:
+    with open_blocking_channel(address, tls.given()) as channel:
         caller = ReflectionCaller(channel, timeout)
         try:
             typer.echo(_answer(caller, target, data))

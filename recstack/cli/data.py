@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from models.data import DataError
+from recstack.cli import tls
 from recstack.cli.data_import import import_
 from recstack.cli.data_report import Force, To, console, failures, report
 from recstack.served_log import KEY, LOG, LogPlace, current_release, data_of, made_from_log
@@ -90,4 +91,4 @@ def from_log(
 
         dataset = Dataset.open(base) if base else data_of(current_release(str(releases)), to)
         target = Target(to, name, force)
-        report(made_from_log(LogPlace(log, key, redis), dataset, target))
+        report(made_from_log(LogPlace(log, key, redis, tls.given()), dataset, target))

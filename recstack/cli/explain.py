@@ -32,9 +32,10 @@ def explain(
 ) -> None:
     """Why a user's list is what it is, and where an item was lost. Marks nothing as shown."""
     who = visitor(user, session)
-    filters = {"categories": category or (), "tags": tag or ()}
     with gateway(address) as client:
-        answer = client.explain(user, k, item_id=item, session_id=session, **filters)
+        answer = client.explain(
+            user, k, item_id=item, session_id=session, categories=category or (), tags=tag or ()
+        )
     if as_json:
         print_json(answer)
         return

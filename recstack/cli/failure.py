@@ -2,6 +2,8 @@
 
 import typer
 
+from services.chassis.redact import redacted
+
 EXIT_CODE = 2
 
 
@@ -15,6 +17,6 @@ class Failure(Exception):  # noqa: N818 - what a person sees, not a programming 
 
 def show(message: str, hint: str = "") -> None:
     """Prints the failure as people see it."""
-    typer.secho(f"recstack: {message}", fg="red", err=True)
+    typer.secho(redacted(f"recstack: {message}"), fg="red", err=True)
     if hint:
-        typer.echo(f"  {hint}", err=True)
+        typer.echo(redacted(f"  {hint}"), err=True)

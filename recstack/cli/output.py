@@ -12,8 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from recstack.catalog_results import Changed
+from recstack.cli import tls
 from recstack.cli.failure import Failure
-from recstack.client import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, Client, ClientError, UnavailableError
+from recstack.client import (
+    DEFAULT_ADDRESS,
+    DEFAULT_TIMEOUT,
+    Client,
+    ClientError,
+    TooManyRequestsError,
+    UnavailableError,
+)
 from recstack.results import Degradation, Item
 
 if TYPE_CHECKING:
@@ -35,15 +43,18 @@ Length = Annotated[int, typer.Option(help="Length of the list, 1 to 100.")]
 def gateway(address: str = DEFAULT_ADDRESS, timeout: float = DEFAULT_TIMEOUT) -> Iterator[Client]:
     """A client whose failures are told to people; `timeout` of a call in seconds."""
     try:
-        with Client(address, timeout) as client:
+        with Client(address, timeout, tls=tls.given()) as client:
             yield client
+    except TooManyRequestsError as error:
+        hint = f"try again in {error.retry_after:.1f} s" if error.retry_after else "try again later"
+        raise Failure(f"{address} refused: {error}", hint) from None
     except UnavailableError as error:
         hint = "start the stack with `recstack up`, or give its --address"
         raise Failure(f"no answer from {address}: {error}", hint) from None
     except ClientError as error:
+        raise Failure(str(error) if error.status else f"this cannot be sent: {error}") from None
+    except ValueError as error:  # of the client itself, such as an empty address
         raise Failure(str(error)) from None
-    except ValueError as error:  # no message can hold what was given: too large, or not UTF-8
-        raise Failure(f"this cannot be sent: {error}") from None
 
 
 def print_json(answer: "DataclassInstance") -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recstack.cli import tls
 from recstack.cli.data import KeyFile, LogFolder
 from recstack.cli.failure import Failure
 from recstack.cli.output import new_table, print_table
@@ -46,7 +47,7 @@ def skew(
     served = ServedLog(log)
     checks = [check_scores(served.requests(), ReleaseStore(releases))]
     if histories:
-        checks.append(_histories(served, LogPlace(log, key), releases, data))
+        checks.append(_histories(served, LogPlace(log, key, tls=tls.given()), releases, data))
     if not any(check.compared for check in checks):
         hint = "the events service writes a file every 30 s, while requests are served"
         raise Failure(f"nothing to compare in {log}", hint)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
+from recstack.cli import tls
 from recstack.cli.failure import Failure
 from recstack.cli.output import AsJson, print_table
 from recstack.top import StatsUnavailableError, added_up, fetch, rendered, stats_urls
@@ -32,7 +33,7 @@ def top(
     """Requests per second, latency, errors and degraded answers, for the whole and by stage."""
     urls = url or stats_urls(Workspace(var, port_offset), DEFAULT_URL)
     try:
-        reports = fetch(urls)
+        reports = fetch(urls, tls.given())
     except StatsUnavailableError as error:
         raise Failure(str(error), "start the stack with `recstack up`, or give its --url") from None
     if as_json:
@@ -49,7 +50,7 @@ def _watch(urls: Sequence[str], every: float) -> None:
     with Live(auto_refresh=False, screen=True) as live:
         while True:
             try:
-                reports = fetch(urls)
+                reports = fetch(urls, tls.given())
                 live.update(rendered(added_up(reports), len(reports)), refresh=True)
             except StatsUnavailableError as error:
                 live.update(str(error), refresh=True)

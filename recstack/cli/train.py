@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from models.schema.manifest import Manifest, ReleaseError
+from recstack.cli import tls
 from recstack.cli.data import KeyFile, LogFolder, RedisUrl
 from recstack.cli.failure import Failure
 from recstack.served_log import KEY, LOG, LogPlace, current_release, data_of, made_from_log
@@ -58,7 +59,7 @@ def train(
     with only("warning"), Progress(*columns, console=console) as progress:
         settings = Settings(seed=seed, epochs=epochs, index=index)
         try:
-            place = LogPlace(log, key, redis)
+            place = LogPlace(log, key, redis, tls.given())
             dataset, parent, served = _source(data, place, str(releases), console.print)
             folder = train_release(dataset, releases, settings, _Steps(progress), parent, served)
         except (DataError, ExportError, ReleaseError) as error:

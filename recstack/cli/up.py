@@ -23,6 +23,8 @@ class Fsync(StrEnum):
 
 DATA_HELP = "Data set whose users are loaded; MovieLens-100K is fetched when there is none."
 FSYNC_HELP = "When the stack's own Redis waits for the disk: each second, or at each write."
+TRACE_HELP = "OpenTelemetry collector for traces, such as http://127.0.0.1:4317 (OTLP over gRPC)."
+TLS_HELP = "Encrypt everything with the certificates in this folder; see `recstack certs`."
 WORKERS_HELP = "Processes of the standalone placement, each with every stage."
 
 
@@ -41,6 +43,11 @@ def up(
     rules: Annotated[
         Path | None, typer.Option(help="YAML file of rules for final lists.", exists=True)
     ] = None,
+    trace: Annotated[str, typer.Option(help=TRACE_HELP)] = "",
+    trace_ratio: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the requests that are traced.")
+    ] = 1.0,
+    tls: Annotated[Path | None, typer.Option(help=TLS_HELP, exists=True, file_okay=False)] = None,
     appendfsync: Annotated[Fsync, typer.Option(help=FSYNC_HELP)] = Fsync.EVERYSEC,
     var: Annotated[Path, typer.Option(help="Folder for Redis, logs, keys and locks.")] = Path(
         "var"
@@ -57,6 +64,7 @@ def up(
     from recstack.preparation import prepare
     from recstack.processes import Plan
     from recstack.secrets import key_file
+    from recstack.security import Security
     from recstack.stack import check_ports, serve
     from recstack.workspace import Workspace
 
@@ -66,7 +74,11 @@ def up(
     with workspace.locked():
         plan = Plan(workspace, host, releases, workers if standalone else 0)
         check_ports(plan)
-        redis = local_redis(workspace, os.environ.get(URL_VARIABLE, ""), appendfsync.value)
+        url = os.environ.get(URL_VARIABLE, "")
+        token = key_file(workspace.secrets / "admin.token")
+        security = Security(tls, None if url else workspace.secrets, token)
+        security.check_tls(host)
+        redis = local_redis(workspace, url, security, appendfsync.value)
         prepared = prepare(releases, release, data, say)
         plan = replace(
             plan,
@@ -74,7 +86,10 @@ def up(
             redis_url=redis.url,
             pseudonym_key=str(key_file(workspace.secrets / "pseudonym.key")),
             page_key=str(key_file(workspace.secrets / "page.key")),
+            security=security,
             rules=str(rules.resolve()) if rules else "",
+            trace=trace,
+            trace_ratio=trace_ratio,
         )
         asyncio.run(serve(plan, redis, prepared.data, say))
 

@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 
 import grpc
 
+from services.chassis import tracing
 from services.chassis.request_id import METADATA_KEY, request_id
 from services.domain.outcome import CallError, Failure, Outcome, Reason
 
@@ -14,6 +15,8 @@ R = TypeVar("R")
 _REASONS = {
     grpc.StatusCode.DEADLINE_EXCEEDED: Reason.TIMEOUT,
     grpc.StatusCode.UNAVAILABLE: Reason.UNAVAILABLE,
+    # Of a server that began to end as the call came; a caller that gives up hears no status.
+    grpc.StatusCode.CANCELLED: Reason.UNAVAILABLE,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Reason.OVERLOADED,
     grpc.StatusCode.INVALID_ARGUMENT: Reason.INVALID,
 }
@@ -38,7 +41,8 @@ class BatchClient(Generic[Q, R]):
         Raises:
             CallError: no answer, or one with another number of results than queries.
         """
-        metadata = ((METADATA_KEY, current),) if (current := request_id.get()) else ()
+        named = ((METADATA_KEY, current),) if (current := request_id.get()) else ()
+        metadata = (*named, *tracing.headers())
         try:
             response = await self._method(self._encode(queries), timeout=timeout, metadata=metadata)
         except grpc.aio.AioRpcError as error:

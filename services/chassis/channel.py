@@ -2,6 +2,9 @@
 
 import grpc
 
+from services.chassis.credentials import channel_credentials
+from services.chassis.tls import OFF, Tls
+
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 OPTIONS = (
@@ -19,6 +22,19 @@ OPTIONS = (
 )
 
 
-def open_channel(address: str) -> grpc.aio.Channel:
-    """A channel to `host:port`; connects when first used, and again by itself."""
-    return grpc.aio.insecure_channel(address, options=OPTIONS)
+def open_channel(address: str, tls: Tls = OFF) -> grpc.aio.Channel:
+    """A channel to `host:port`; connects when first used, and again by itself.
+
+    Raises:
+        StartupError: a file of `tls` cannot be read.
+    """
+    if not tls.calls:
+        return grpc.aio.insecure_channel(address, options=OPTIONS)
+    return grpc.aio.secure_channel(address, channel_credentials(tls), options=OPTIONS)
+
+
+def open_blocking_channel(address: str, tls: Tls = OFF) -> grpc.Channel:
+    """The same for programs without an event loop."""
+    if not tls.calls:
+        return grpc.insecure_channel(address, options=OPTIONS)
+    return grpc.secure_channel(address, channel_credentials(tls), options=OPTIONS)

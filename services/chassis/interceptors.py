@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from services.chassis.errors import InvalidArgumentError
 from services.chassis.log import get_logger
-from services.chassis.metrics import RPC_SECONDS
+from services.chassis.metrics import rpc_seconds
 from services.chassis.request_id import METADATA_KEY, accept, request_id
 
 Handler = Callable[[Any, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[Any]]
@@ -35,7 +37,7 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             return handler
         return grpc.unary_unary_rpc_method_handler(
             self._bounded(details.method, handler.unary_unary),
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=_readable(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
 
@@ -48,27 +50,46 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             start = time.perf_counter()
             code = "CANCELLED"  # what is left when the client went away
             try:
+                if isinstance(request, _Unreadable):
+                    raise InvalidArgumentError("request", request.problem)
                 response = await inner(request, context)
-                code = _name(context.code())
+                code = status_name(context.code())
                 return response
             except InvalidArgumentError as error:
                 code = "INVALID_ARGUMENT"
                 await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except grpc.aio.AbortError:
-                code = _name(context.code())
+                code = status_name(context.code())
                 raise
             except Exception:  # noqa: BLE001 - the boundary of the process
                 code = "INTERNAL"
                 self._log.exception("rpc failed", rpc=rpc)
                 await context.abort(grpc.StatusCode.INTERNAL, "internal error")
             finally:
-                RPC_SECONDS.labels(self._service, rpc, code).observe(time.perf_counter() - start)
+                rpc_seconds(self._service, rpc, code).observe(time.perf_counter() - start)
                 request_id.reset(token)
 
         return bounded
 
 
-def _name(code: Any) -> str:
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """Stands for a request that is no message of its type: gRPC itself would answer UNKNOWN."""
+
+    problem: str
+
+
+def _readable(deserialize: Any) -> Callable[[bytes], Any]:
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError as error:
+            return _Unreadable(str(error))
+
+    return read
+
+
+def status_name(code: Any) -> str:
     """Name of a status code as a servicer left it; none set means OK."""
     if isinstance(code, grpc.StatusCode):
         return str(code.name)

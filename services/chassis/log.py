@@ -1,13 +1,15 @@
-"""JSON logs on standard output, one object a line, with the request id."""
+"""JSON logs on standard output, one object a line, with the request id and without secrets."""
 
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
+from services.chassis.redact import redacted_value
 from services.chassis.request_id import request_id
 
 
@@ -26,12 +28,36 @@ def configure(service: str, level: str) -> None:
             add_origin,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_secrets,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         logger_factory=structlog.WriteLoggerFactory(sys.stdout),
         cache_logger_on_first_use=False,
     )
+
+
+def capture() -> None:
+    """From now on, what libraries log and what ends the process is written the same way."""
+    logging.basicConfig(handlers=[_Forwarded()], level=logging.WARNING, force=True)
+    sys.excepthook = _uncaught
+
+
+def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {name: redacted_value(name, value) for name, value in event.items()}
+
+
+class _Forwarded(logging.Handler):
+    """Hands on what libraries log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        get_logger(record.name).log(
+            record.levelno, record.getMessage(), exc_info=record.exc_info or None
+        )
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    get_logger("process").critical("uncaught", exc_info=(kind, error, trace))
 
 
 @contextmanager

@@ -6,21 +6,31 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import grpc
-import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.chassis import log, metrics
+from services.chassis import log, loop, metrics, notify, tracing_server
 from services.chassis.address import joined
 from services.chassis.channel import MAX_MESSAGE_BYTES
+from services.chassis.credentials import server_credentials
 from services.chassis.errors import StartupError
+from services.chassis.intake import TrueNames, make_server
 from services.chassis.interceptors import BoundaryInterceptor
+from services.chassis.redact import redacted
 from services.chassis.settings import ServerSettings
 
-Mount = Callable[[grpc.aio.Server, AsyncExitStack], Awaitable[Sequence[str]]]
+
+class Lifetime(AsyncExitStack):
+    """What a server holds while it lives. `leaving`: it ends soon, clients shall go elsewhere."""
+
+    leaving = False
+
+
+Mount = Callable[[grpc.aio.Server, Lifetime], Awaitable[Sequence[str]]]
 """Registers servicers, enters resources on the stack, returns the full names of the services."""
 
 
@@ -31,10 +41,16 @@ class RunningServer:
     server: grpc.aio.Server
     health: Any
     port: int
+    lifetime: Lifetime
+
+    async def leave(self) -> None:
+        """Tells clients to go elsewhere, and goes on answering those that do not: a lame duck."""
+        self.lifetime.leaving = True
+        await self.health.enter_graceful_shutdown()
 
     async def drain(self, seconds: float) -> None:
-        """Tells health checks to go elsewhere, then lets running calls end."""
-        await self.health.enter_graceful_shutdown()
+        """Takes no more calls, has clients open other connections, lets running calls end."""
+        await self.leave()
         await self.server.stop(seconds)
 
 
@@ -47,24 +63,18 @@ async def started(
     Raises:
         StartupError: when it cannot listen, or from `mount`.
     """
-    server = grpc.aio.server(
-        interceptors=[BoundaryInterceptor(service)],
+    server = make_server(
+        interceptors=[TrueNames(), *tracing_server.interceptors(), BoundaryInterceptor(service)],
         options=(
             ("grpc.so_reuseport", int(settings.reuse_port)),
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_receive_message_length", settings.max_request_bytes),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         ),
     )
-    address = joined(settings.host, settings.port)
-    try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise StartupError(
-            f"{service} cannot listen on {address}",
-            "stop the process that holds the port, or choose another port or host",
-        ) from error
-    async with AsyncExitStack() as stack:
-        stack.enter_context(metrics.endpoint(settings.host, settings.metrics_port))
+    port = listen(service, server, (settings.host, settings.port), settings)
+    async with Lifetime() as stack:
+        metrics.BUILD_INFO.labels(service, version("recstack")).set(1)
+        stack.enter_context(metrics.endpoint(settings))
         names = [
             *await mount(server, stack),
             health.SERVICE_NAME,
@@ -75,33 +85,76 @@ async def started(
         await server.start()
         for name in ["", *names]:
             await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
-        running = RunningServer(server, servicer, port)
+        running = RunningServer(server, servicer, port, stack)
         try:
             yield running
         finally:
             await running.drain(settings.drain_seconds)
 
 
-def run(service: str, settings: ServerSettings, mount: Mount) -> int:
-    """Serves until SIGTERM or SIGINT; returns the exit code of the process."""
-    log.configure(service, settings.log_level)
+def listen(
+    service: str, server: grpc.aio.Server, place: tuple[str, int], settings: ServerSettings
+) -> int:
+    """Opens a port at host and port, by TLS where the settings say so; the port it has.
+
+    Raises:
+        StartupError: it cannot be had, or the files of TLS cannot be read.
+    """
+    address, tls = joined(*place), settings.tls
     try:
-        uvloop.run(_serve(service, settings, mount))
+        if not tls.serves:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, server_credentials(tls, settings.asks_clients))
+    except RuntimeError as error:
+        raise StartupError(
+            f"{service} cannot listen on {address}",
+            "stop the process that holds the port, or choose another port or host",
+        ) from error
+
+
+def run(service: str, settings: ServerSettings, mount: Mount) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit code of the process.
+
+    SIGTERM: health says NOT_SERVING, calls are taken for `lame_duck_seconds` more; then, as with
+    SIGINT at once, running calls have `drain_seconds` to end. A second signal ends the process.
+    """
+    log.configure(service, settings.log_level)
+    log.capture()
+    try:
+        with tracing_server.exporting(service, settings):
+            loop.run(_serve(service, settings, mount))
     except StartupError as error:
         hint = f"\n  {error.hint}" if error.hint else ""
-        print(f"{service}: {error}{hint}", file=sys.stderr)
+        print(redacted(f"{service}: {error}{hint}"), file=sys.stderr)
         return 2
     return 0
 
 
 async def _serve(service: str, settings: ServerSettings, mount: Mount) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     logger = log.get_logger("server")
+    signals = _signals()
     async with started(service, settings, mount) as running:
         logger.info("serving", host=settings.host, port=running.port)
-        await stop.wait()
+        notify.ready(settings.notify_socket)
+        if await signals.get() == signal.SIGTERM:
+            logger.info("leaving", seconds=settings.lame_duck_seconds)
+            await running.leave()
+            await asyncio.sleep(settings.lame_duck_seconds)
         logger.info("draining", seconds=settings.drain_seconds)
     logger.info("stopped")
+
+
+def _signals() -> asyncio.Queue[int]:
+    """The first signal to end; from then on signals have their usual effect, which is the end."""
+    queue: asyncio.Queue[int] = asyncio.Queue()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+
+    def first(number: int) -> None:
+        queue.put_nowait(number)
+        for each in numbers:
+            asyncio.get_running_loop().remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL)
+
+    for number in numbers:
+        asyncio.get_running_loop().add_signal_handler(number, first, number)
+    return queue

@@ -2,12 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings
 
+from services.chassis.redis import Login
+from services.chassis.tls import Tls
+
 S = TypeVar("S", bound=BaseSettings)
+
+OptionalFile = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+"""A file; empty as in an environment that names all variables: none."""
 
 
 class ServerSettings(BaseSettings):
@@ -18,16 +24,52 @@ class ServerSettings(BaseSettings):
         port: gRPC port; 0 takes a free one.
         metrics_port: HTTP port of /metrics; 0: none.
         log_level: debug, info, warning or error.
-        drain_seconds: how long running calls may take after SIGTERM.
-        reuse_port: lets several processes share the port.
+        lame_duck_seconds: how long after SIGTERM calls are still taken, while health says
+            NOT_SERVING: what a load balancer needs to notice it. SIGINT leaves this out.
+        drain_seconds: how long running calls may take after that.
+        reuse_port: lets several processes share the ports, so that the next one can listen before
+            this one ends.
+        notify_socket: told when the process serves, as by systemd; the variable has no prefix.
+        tls_certificate, tls_key: files of this service's own; with them it speaks TLS on all its
+            ports, and shows them to the services and the Redis that it calls.
+        tls_ca: file of the CA whose certificates are trusted; with it services are called by TLS.
+        tls_ask_clients: with a CA, only clients with a certificate of it are served.
+        max_request_bytes: a larger gRPC request is refused with RESOURCE_EXHAUSTED.
+        trace_endpoint: where an OpenTelemetry collector takes OTLP over gRPC, http://host:port or
+            https://host:port (TLS); empty: no traces.
+        trace_ratio: share of the requests without a trace of their caller that begin one.
     """
 
     host: str = "127.0.0.1"
     port: int
     metrics_port: int = 0
     log_level: str = "info"
+    lame_duck_seconds: Annotated[float, Field(ge=0)] = 1.0
     drain_seconds: float = 5.0
     reuse_port: bool = False
+    notify_socket: str = Field(default="", validation_alias="NOTIFY_SOCKET")
+    tls_certificate: OptionalFile = None
+    tls_key: OptionalFile = None
+    tls_ca: OptionalFile = None
+    tls_ask_clients: bool = True
+    max_request_bytes: int = Field(default=16 * 2**20, ge=1024)
+    trace_endpoint: Annotated[str, Field(pattern="^(https?://[^/]+/?)?$")] = ""
+    trace_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    @model_validator(mode="after")
+    def _files_go_together(self) -> Self:
+        self.tls  # noqa: B018 - it says what is missing
+        return self
+
+    @property
+    def tls(self) -> Tls:
+        """The files of TLS."""
+        return Tls(self.tls_ca, self.tls_certificate, self.tls_key)
+
+    @property
+    def asks_clients(self) -> bool:
+        """Whether clients are served only with a certificate."""
+        return self.tls_ca is not None and self.tls_ask_clients
 
 
 class ReleaseSettings(ServerSettings):
@@ -42,19 +84,26 @@ class ReleaseSettings(ServerSettings):
     release: str = ""
 
 
-class RedisSettings(BaseSettings):
-    """Settings of a service that works with Redis off the path of requests.
+class RedisSettings(ServerSettings):
+    """Settings of a service that works with Redis.
 
     Attributes:
         redis_url: redis://, rediss:// (TLS) or unix:// address; may hold user and password; empty:
             there is no Redis, and what needs it is off.
+        redis_user: of Redis, instead of one in the address.
         redis_password_file: a file with the password, instead of one in the address.
         redis_timeout: seconds until a silent Redis is given up.
     """
 
     redis_url: SecretStr = SecretStr("")
-    redis_password_file: Path | None = None
+    redis_user: str = ""
+    redis_password_file: OptionalFile = None
     redis_timeout: float = Field(default=1.0, gt=0)
+
+    @property
+    def redis_login(self) -> Login:
+        """Who this service is to Redis."""
+        return Login(self.redis_user, self.redis_password_file, self.tls)
 
 
 def from_environment(kind: type[S]) -> S:

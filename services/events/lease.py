@@ -55,7 +55,8 @@ class Lease:
         self.name = name
         self._owner = token_hex(8)
         self._seconds = seconds
-        self._keys = [f"{name}:lease", name, records, log]
+        # Scripts are told four keys; those that there are not are never touched.
+        self._keys = [f"{name}:lease", name, records or name, log or name]
         self._take, self._commit, self._release, self._publish = (
             client.register_script(_text(script))
             for script in ("take", "commit", "release", "publish")

@@ -106,9 +106,7 @@ async def run_events(settings: EventsSettings, stack: AsyncExitStack) -> EventsS
         StartupError: the Redis address or the password file cannot be read.
     """
     # A Redis that was away may have lost its last second: consumers then begin at what is stored.
-    client = open_redis(
-        settings.redis_url, settings.redis_password_file, settings.redis_timeout, retries=0
-    )
+    client = open_redis(settings.redis_url, settings.redis_login, settings.redis_timeout, retries=0)
     stack.push_async_callback(client.aclose)
     service = EventsService(client, settings)
     tasks = [asyncio.create_task(job) for job in service.jobs()]

@@ -5,11 +5,11 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import RedisSettings, ServerSettings
+from services.chassis.settings import RedisSettings
 from services.statistics.decay import TRENDING_LIMIT
 
 
-class EventsSettings(ServerSettings, RedisSettings):
+class EventsSettings(RedisSettings):
     """Where the log is read and filed, and how often.
 
     Attributes:

@@ -3,13 +3,14 @@
 import asyncio
 import ssl
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 from redis.asyncio.connection import SSLConnection, parse_url
 
 from services.chassis.errors import StartupError
-from services.chassis.redis import read_password
+from services.chassis.redact import protect_url
+from services.chassis.redis import NOBODY, URL_HINT, Login, read_password
+from services.chassis.tls import client_context
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -20,31 +21,31 @@ class Address:
 
     Attributes:
         path: a Unix socket; empty: host and port.
+        tls: of a connection to a rediss:// address; else None.
         greeting: AUTH, if there is a password, and the choice of the database.
     """
 
     host: str
     port: int
     path: str
-    tls: bool
+    tls: ssl.SSLContext | None = field(repr=False)
     greeting: tuple[tuple[bytes | str | int, ...], ...] = field(repr=False)
 
     @staticmethod
-    def parse(url: str, password_file: Path | None = None) -> "Address":
-        """The address in a URL; a password file goes before a password in the URL.
+    def parse(url: str, login: Login = NOBODY) -> "Address":
+        """The address in a URL; user and password of the login go before those in the URL.
 
         Raises:
-            StartupError: when either cannot be read; the message does not show the URL.
+            StartupError: when URL or files cannot be read; the message does not show the URL.
         """
         try:
             parts = parse_url(url)
         except ValueError as error:
-            raise StartupError(
-                "the Redis address is wrong", "write redis://host:port/database"
-            ) from error
-        user, password = parts.get("username"), parts.get("password", "")
-        if password_file is not None:
-            password = read_password(password_file)
+            raise StartupError("the Redis address is wrong", URL_HINT) from error
+        protect_url(url)
+        user, password = login.user or parts.get("username"), parts.get("password", "")
+        if login.password_file is not None:
+            password = read_password(login.password_file)
         greeting: list[tuple[bytes | str | int, ...]] = []
         if password:
             greeting.append(("AUTH", user, password) if user else ("AUTH", password))
@@ -54,7 +55,7 @@ class Address:
             parts.get("host", "localhost"),
             parts.get("port", 6379),
             parts.get("path", ""),
-            parts.get("connection_class") is SSLConnection,
+            client_context(login.tls) if parts.get("connection_class") is SSLConnection else None,
             tuple(greeting),
         )
 
@@ -66,5 +67,4 @@ class Address:
         loop = asyncio.get_running_loop()
         if self.path:
             return (await loop.create_unix_connection(protocol, self.path))[1]
-        context = ssl.create_default_context() if self.tls else None
-        return (await loop.create_connection(protocol, self.host, self.port, ssl=context))[1]
+        return (await loop.create_connection(protocol, self.host, self.port, ssl=self.tls))[1]

@@ -28,6 +28,7 @@ from services.feature_store.profiles import put_profile
 from services.feature_store.settings import FeatureStoreSettings
 from services.feature_store.stage import RedisStage
 from services.feature_store.store import Store
+from services.feature_store.traced_link import open_link
 from services.journal.pseudonym import read_key
 
 SECONDS_A_DAY = 86400
@@ -90,9 +91,9 @@ def open_feature_store(settings: FeatureStoreSettings) -> FeatureStore:
         StartupError: the address, the password file or the key file cannot be read.
     """
     url = settings.redis_url.get_secret_value()
-    address = Address.parse(url, settings.redis_password_file)
+    address = Address.parse(url, settings.redis_login)
     return FeatureStore(
-        RedisLink(address, settings.redis_timeout),
-        RedisLink(address, settings.import_timeout),
+        open_link(address, settings.redis_timeout),
+        open_link(address, settings.import_timeout),
         settings,
     )

@@ -5,17 +5,14 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import ServerSettings
+from services.chassis.settings import RedisSettings
 from services.journal.streams import MAX_ENTRIES
 
 
-class FeatureStoreSettings(ServerSettings):
+class FeatureStoreSettings(RedisSettings):
     """How users are kept, and where.
 
     Attributes:
-        redis_url: redis://, rediss:// (TLS) or unix:// address; may hold user and password.
-        redis_password_file: a file with the password, instead of one in the address.
-        redis_timeout: seconds until a silent Redis is given up.
         import_timeout: the same for one step of an import.
         user_days: days without a write after which a user is forgotten.
         session_days: the same for an anonymous visitor.
@@ -32,7 +29,6 @@ class FeatureStoreSettings(ServerSettings):
     port: int = 50051
     metrics_port: int = 51051
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
-    redis_password_file: Path | None = None
     redis_timeout: float = Field(default=0.25, gt=0)
     import_timeout: float = Field(default=10.0, gt=0)
     user_days: float = Field(default=90.0, gt=0)

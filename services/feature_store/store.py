@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import hiredis
 
 from services.domain.outcome import Failure, Reason
-from services.feature_store.connection import Command, Reply
+from services.feature_store.connection import Command, LinkError, Reply
 from services.feature_store.link import RedisLink
-from services.feature_store.metrics import REDIS_SECONDS
+from services.feature_store.metrics import REDIS_ERRORS, redis_seconds
 from services.feature_store.records import RecordError
 from services.feature_store.script import BY_SHA
 
@@ -55,8 +55,11 @@ class Store:
                 for i, reply in zip(unknown, await self._link.execute(texts, left), strict=True):
                     replies[i] = reply
             return replies
+        except LinkError as error:
+            REDIS_ERRORS.labels(operation, error.failure.reason.value).inc()
+            raise
         finally:
-            REDIS_SECONDS.labels(operation).observe(time.perf_counter() - start)
+            redis_seconds(operation).observe(time.perf_counter() - start)
 
 
 def failure_of(error: hiredis.ReplyError) -> Failure:

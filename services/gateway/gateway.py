@@ -10,6 +10,7 @@ from services.domain.outcome import Failure, Reason
 from services.domain.stages import Similar, SimilarQuery
 from services.domain.user_state import Appended, AppendEventsQuery
 from services.gateway import checks, limits
+from services.gateway.admission.admission import Admission
 from services.gateway.answer import Answer, answer, similar_answer
 from services.gateway.catalog.items import Items, ItemsConfig
 from services.gateway.counted import Counted
@@ -61,6 +62,7 @@ class GatewayConfig:
         store: where changes of items go; None: nowhere, such calls fail.
         refuse_unknown: refuses events of items that nobody knows.
         log: is given every list that was answered; None: requests are not logged.
+        admission: hears how long lists take; None: nobody does.
     """
 
     seconds: float
@@ -70,6 +72,7 @@ class GatewayConfig:
     store: ItemStore | None = None
     refuse_unknown: bool = True
     log: RequestLog | None = None
+    admission: Admission | None = None
 
 
 class Gateway:
@@ -86,7 +89,7 @@ class Gateway:
         self.release = funnel.release
         self.stats = stats
         self._funnel = funnel
-        self._guards = guards
+        self.guards = guards
         self._config = config
         self._view, self._takedown = funnel.items, funnel.takedown
         about_items = ItemsConfig(config.store, stats.meter("Items"), config.clock, config.now)
@@ -107,11 +110,13 @@ class Gateway:
             InvalidArgumentError: names the field.
         """
         asked = self._asked(given)
-        with Counted(self._meters["Recommend"], self._config.clock) as counted:
+        with Counted(self._meters["Recommend"], self._config.clock, self.release.id) as counted:
             trace = await self._funnel.run(asked, self._seconds(caller))
             result = self._with_next_page(given, trace, answer(trace, self.release, request_id))
-            counted.degraded = bool(result.degraded)
-            counted.empty = not result.items
+            counted.served(trace)
+            counted.listed(len(result.items), asked.k)
+        if self._config.admission is not None:
+            self._config.admission.observe(counted.seconds - trace.waited)
         if self._config.log is not None:
             self._config.log.offer(trace, request_id)
         return result
@@ -126,7 +131,7 @@ class Gateway:
         """
         asked = self._asked(given)
         limits.check_optional_id("item_id", item_id)
-        with Counted(self._meters["Explain"], self._config.clock) as counted:
+        with Counted(self._meters["Explain"], self._config.clock, self.release.id) as counted:
             trace = await self._funnel.run(asked, self._seconds(caller), explain=True)
             result = self._with_next_page(given, trace, answer(trace, self.release, request_id))
             counted.degraded = bool(result.degraded)
@@ -145,7 +150,7 @@ class Gateway:
         """
         limits.check_id("item_id", item_id)
         k = limits.check_k(k)
-        with Counted(self._meters["SimilarItems"], self._config.clock) as counted:
+        with Counted(self._meters["SimilarItems"], self._config.clock, self.release.id) as counted:
             seconds = self._seconds(caller)
             await self._takedown.reach(None, seconds * TAKEDOWN_PART)
             if not self._view.known(item_keys([item_id]))[0]:
@@ -154,14 +159,14 @@ class Gateway:
             spare = len(self.release.blocked) + min(self._takedown.table.out_count, MAX_SPARE)
             limit = min(k + spare, MAX_SIMILAR)
             query = SimilarQuery(self.release.id, item_key(item_id), limit, seconds)
-            asked = await self._guards.similar.ask(query, seconds, self._similar_fault)
+            asked = await self.guards.similar.ask(query, seconds, self._similar_fault)
             if asked.failure is not None and asked.failure.reason is Reason.INVALID:
                 message = "it is newer than the release, and is hidden, expired or put just now"
                 raise NotFoundError("item_id", message)
             if asked.value is None:
                 raise UnavailableError(f"recall did not answer ({_reason(asked.failure)})")
             result = self._similar_answer(asked.value, k, request_id)
-            counted.empty = not result.items
+            counted.listed(len(result.items), k)
             return result
 
     def _similar_answer(self, similar: Similar, k: int, request_id: str) -> Answer:
@@ -220,7 +225,7 @@ class Gateway:
         return replace(page, next_page_token=token)
 
     async def _append(self, user: UserEvents, seconds: float) -> Answered[Appended]:
-        return await self._guards.events.ask(
+        return await self.guards.events.ask(
             AppendEventsQuery(user.user_id, user.events, seconds), seconds
         )
 

@@ -1,6 +1,7 @@
 """Puts the gateway on its ports: the release, the stages, gRPC and HTTP."""
 
 import os
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -9,19 +10,34 @@ import grpc
 from prometheus_client import REGISTRY
 from recsys.gateway.v1 import gateway_pb2_grpc
 
-from services.chassis.server import Mount
+from services.chassis.intake import take_many
+from services.chassis.server import Lifetime, Mount
+from services.chassis.tracing_http import traced
+from services.gateway.admin.servicer import open_admin
+from services.gateway.admin.status import Reporter
+from services.gateway.admission.http import admitted
+from services.gateway.admission.metrics import AdmissionCollector
 from services.gateway.catalog.open import open_catalog
 from services.gateway.catalog.servicer import NAME as CATALOG
 from services.gateway.catalog.servicer import CatalogServicer
+from services.gateway.collectors import (
+    BreakerCollector,
+    ItemTableCollector,
+    StatsCollector,
+    register,
+)
 from services.gateway.http.app import make_app
+from services.gateway.http.leaving import leaving
 from services.gateway.http.server import serving
-from services.gateway.metrics import ItemTableCollector, StatsCollector, register
-from services.gateway.pipeline import make_gateway, open_release, warm_up
+from services.gateway.pipeline import make_admission, make_gateway, open_release, warm_up
 from services.gateway.request_log import open_request_log
-from services.gateway.servicer import NAME, RecommendationServicer
+from services.gateway.servicer import NAME, Door, RecommendationServicer
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.inference.startup import load_slots
+
+API_PREFIX = "/v1/"
+MANY = ("Recommend",)
 
 OpenStages = Callable[[GatewaySettings, AsyncExitStack], Awaitable[Stages]]
 
@@ -32,7 +48,7 @@ def mounted(settings: GatewaySettings, open_stages: OpenStages, own_port: int = 
     `own_port`: a second HTTP port for this process alone, when it shares the first with others.
     """
 
-    async def mount(server: grpc.aio.Server, stack: AsyncExitStack) -> Sequence[str]:
+    async def mount(server: grpc.aio.Server, stack: Lifetime) -> Sequence[str]:
         slots = await load_slots(settings, partial(open_release, settings=settings))
         (release_id,) = slots.ids()
         release = slots.get(release_id)
@@ -41,20 +57,30 @@ def mounted(settings: GatewaySettings, open_stages: OpenStages, own_port: int = 
         await warm_up(make_gateway(release, stages, settings))
         catalog = await open_catalog(settings, stack, release)
         log = await open_request_log(settings, stack)
-        gateway = make_gateway(release, stages, settings, catalog=catalog, log=log)
-        for collector in (StatsCollector(gateway.stats), ItemTableCollector(catalog.table)):
+        admission = make_admission(settings)
+        gateway = make_gateway(release, stages, settings, time.monotonic, catalog, log, admission)
+        for collector in (
+            StatsCollector(gateway.stats),
+            BreakerCollector(gateway.guards),
+            ItemTableCollector(catalog.table),
+            AdmissionCollector(admission),
+        ):
             stack.callback(register(REGISTRY, collector))
+        door = Door(admission)
+        take_many(server, NAME, MANY)
         gateway_pb2_grpc.add_RecommendationServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            RecommendationServicer(gateway), server
+            RecommendationServicer(gateway, door), server
         )
         gateway_pb2_grpc.add_CatalogServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            CatalogServicer(gateway.items, gateway.users), server
+            CatalogServicer(gateway.items, gateway.users, door), server
         )
-        app = make_app(gateway, REGISTRY, worker=os.getpid())
+        plain = make_app(gateway, REGISTRY, worker=os.getpid())
+        app = leaving(admitted(traced(plain, API_PREFIX), admission), lambda: stack.leaving)
         await stack.enter_async_context(serving(app, settings))
         if own_port:
-            alone = settings.model_copy(update={"http_port": own_port, "reuse_port": False})
+            alone = settings.model_copy(update={"http_port": own_port})
             await stack.enter_async_context(serving(app, alone))
+        await open_admin(Reporter(gateway, settings, stages.addresses, time.time), settings, stack)
         return [NAME, CATALOG]
 
     return mount

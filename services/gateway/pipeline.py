@@ -3,8 +3,12 @@
 import time
 from pathlib import Path
 
+from services.gateway.admission.admission import Admission, AdmissionSettings
+from services.gateway.admission.lag import LoopLag
+from services.gateway.admission.limit import LimitSettings
+from services.gateway.admission.rate import RateSettings
 from services.gateway.catalog.open import Catalog
-from services.gateway.funnel import Funnel, FunnelSettings
+from services.gateway.funnel import FunnelSettings
 from services.gateway.gateway import Gateway, GatewayConfig
 from services.gateway.item_view import ItemView
 from services.gateway.page_key import page_key
@@ -19,6 +23,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.gateway.stats import Stats
 from services.gateway.takedown import Takedown
+from services.gateway.tracing.funnel import open_funnel
 
 
 def open_release(folder: Path, settings: GatewaySettings) -> GatewayRelease:
@@ -37,6 +42,7 @@ def make_gateway(
     clock: Clock = time.monotonic,
     catalog: Catalog | None = None,
     log: RequestLog | None = None,
+    admission: Admission | None = None,
 ) -> Gateway:
     """A gateway over stages, wherever they run; without a catalog no item is put or hidden."""
     catalog = catalog or Catalog.none()
@@ -46,13 +52,21 @@ def make_gateway(
     mark = settings.seen_on == "served"
     sizes = FunnelSettings(settings.recall_limit, settings.rank_limit, mark=mark)
     takedown = Takedown(catalog.table, clock)
-    funnel = Funnel(ItemView(release, catalog.table), guards, takedown, sizes, clock)
+    view = ItemView(release, catalog.table)
+    funnel = open_funnel(view, guards, takedown, sizes, clock)
     pages = PageTokens(page_key(settings.page_key_file))
     refuse = settings.unknown_items == "refuse"
     config = GatewayConfig(
-        settings.deadline_seconds, clock, time.time, pages, catalog.store, refuse, log
+        settings.deadline_seconds, clock, time.time, pages, catalog.store, refuse, log, admission
     )
     return Gateway(funnel, guards, stats, config)
+
+
+def make_admission(settings: GatewaySettings, clock: Clock = time.monotonic) -> Admission:
+    """The door of a gateway."""
+    limit = LimitSettings(settings.limit_delay_seconds, settings.limit_least, settings.limit_most)
+    rate = RateSettings(settings.client_rate, settings.client_burst)
+    return Admission(AdmissionSettings(limit, rate), clock, LoopLag(clock))
 
 
 WARM_UP_TRIES = 5  # a stage that is away is no reason to wait for longer

@@ -16,11 +16,12 @@ from services.feature_store.client import (
     mark_client,
     profile_client,
 )
-from services.gateway.metrics import BATCH_QUERIES
-from services.gateway.resilience.batching import Batching, BatchLimits
+from services.gateway.metrics import batch_queries, retries
+from services.gateway.resilience.batching import BatchLimits
 from services.gateway.resilience.retry import RetryBudget, Retrying
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
+from services.gateway.tracing.batching import open_batching, traced_client
 from services.prerank.client import prerank_client
 from services.rank.client import rank_client
 from services.recall.client import recall_client, similar_client
@@ -29,20 +30,22 @@ from services.rerank.client import rerank_client
 Q = TypeVar("Q")
 R = TypeVar("R")
 
+_OF_FEATURE_STORE = ("feature_store", "seen", "events", "profiles", "erasures")
+
 
 async def grpc_stages(settings: GatewaySettings, stack: AsyncExitStack) -> Stages:
     """Clients of the services at the addresses of the settings; channels end with the stack."""
     limits = BatchLimits(settings.batch_queries, settings.batch_items)
 
     async def channel(address: str) -> grpc.aio.Channel:
-        return await stack.enter_async_context(open_channel(address))
+        return await stack.enter_async_context(open_channel(address, settings.tls))
 
     def natural(
         name: str, client: StageClient[Q, R], items: Callable[[Q], int]
     ) -> StageClient[Q, R]:
-        retrying = Retrying(client, RetryBudget(settings.retry_ratio))
-        observe = BATCH_QUERIES.labels(name).observe
-        return Batching(retrying, limits, items, time.monotonic, observe)
+        traced, budget = traced_client(name, client), RetryBudget(settings.retry_ratio)
+        retrying = Retrying(traced, budget, retries(name))
+        return open_batching(retrying, limits, items, time.monotonic, batch_queries(name))
 
     store = await channel(settings.feature_store)
     recall = await channel(settings.recall)
@@ -60,4 +63,11 @@ async def grpc_stages(settings: GatewaySettings, stack: AsyncExitStack) -> Stage
         events=natural("events", append_client(store), lambda query: len(query.events)),
         profiles=natural("profiles", profile_client(store), lambda query: 0),
         erasures=natural("erasures", erase_client(store), lambda query: 0),
+        addresses={
+            **dict.fromkeys(_OF_FEATURE_STORE, settings.feature_store),
+            **dict.fromkeys(("recall", "similar"), settings.recall),
+            "prerank": settings.prerank,
+            "rank": settings.rank,
+            "rerank": settings.rerank,
+        },
     )

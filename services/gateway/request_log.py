@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from zlib import crc32
 
-import prometheus_client
 from redis.asyncio import Redis
 
 from services.chassis.log import get_logger
 from services.chassis.redis import RedisError, open_redis
 from services.chassis.tasks import end
+from services.gateway.metrics import LOGGED, NOT_LOGGED
 from services.gateway.request_entry import entry_of
 from services.gateway.settings import GatewaySettings
 from services.gateway.trace import Trace
@@ -21,16 +21,6 @@ from services.journal.pseudonym import pseudonym, read_key
 from services.journal.request_columns import REQUESTS
 from services.journal.request_payload import encode
 from services.journal.streams import FIELD, added, partition, stream
-
-LOGGED = prometheus_client.Counter(
-    "recstack_gateway_requests_logged", "Served requests that went into the log."
-)
-DROPPED = prometheus_client.Counter(
-    "recstack_gateway_requests_not_logged",
-    "Served requests that should be in the log and are not: the queue was full (queue), Redis "
-    "did not take them (redis), or they could not be written down (error).",
-    ["reason"],
-)
 
 _log = get_logger("gateway")
 _HASHES = 2**32
@@ -80,7 +70,7 @@ class RequestLog:
         try:
             self._queue.put_nowait((trace, request_id))
         except asyncio.QueueFull:
-            DROPPED.labels("queue").inc()
+            NOT_LOGGED.labels("queue").inc()
 
     async def run(self) -> None:
         """Writes what is offered, until it is cancelled."""
@@ -115,7 +105,7 @@ class RequestLog:
                 pipe.incrby(added(REQUESTS.name, place), count)
             await pipe.execute()
         except RedisError as error:
-            DROPPED.labels("redis").inc(len(entries))
+            NOT_LOGGED.labels("redis").inc(len(entries))
             if not self._away:
                 _log.warning("requests are not logged", error=str(error))
             self._away = True
@@ -130,7 +120,7 @@ class RequestLog:
             user = pseudonym(trace.request.user_id, self._config.key)
             payload = encode(entry_of(trace, request_id, user))
         except Exception:  # noqa: BLE001 - degrade point: the others are logged
-            DROPPED.labels("error").inc()
+            NOT_LOGGED.labels("error").inc()
             _log.exception("a request is not logged", request=request_id)
             return None
         return partition(user), payload
@@ -148,9 +138,7 @@ async def open_request_log(settings: GatewaySettings, stack: AsyncExitStack) -> 
         _log.warning("requests are not logged", hint="set pseudonym_key_file")
         return None
     key = read_key(settings.pseudonym_key_file)
-    redis = open_redis(
-        settings.redis_url, settings.redis_password_file, settings.redis_timeout, retries=0
-    )
+    redis = open_redis(settings.redis_url, settings.redis_login, settings.redis_timeout, retries=0)
     stack.push_async_callback(redis.aclose)
     log = RequestLog(redis, RequestLogConfig(key, settings.log_requests, settings.log_length))
     stack.push_async_callback(log.flush)

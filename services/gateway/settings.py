@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import RedisSettings, ReleaseSettings
+from services.chassis.settings import OptionalFile, RedisSettings, ReleaseSettings
 
 
 class GatewaySettings(ReleaseSettings, RedisSettings):
@@ -21,6 +21,15 @@ class GatewaySettings(ReleaseSettings, RedisSettings):
         breaker_pause_seconds: a stage that keeps failing is probed this often.
         seen_on: what makes an item seen: "served": that an answer had it; "impression": the event
             that says it was looked at.
+        admin_host, admin_port: where AdminService listens, if there is a token.
+        admin_token_file, admin_token: at least 16 secret bytes, the file before the value; neither:
+            there is no AdminService.
+        max_request_bytes: as MAX_BODY_BYTES of HTTP: a thousand users with profiles of 4 KB.
+        limit_delay_seconds: the median time of a list that the limit on calls in flight aims at
+            when there is too much to do.
+        limit_least, limit_most: the limit stays within them.
+        client_rate: calls a second that one client key may make; 0: no such limit.
+        client_burst: calls that it may make at once, after a pause.
         page_key_file: at least 16 secret bytes that sign page tokens, the same for all gateways;
             not set: tokens are valid for one process.
         rules_file: the operator's rules that rerank is given; their blocks hold when it is down.
@@ -50,6 +59,16 @@ class GatewaySettings(ReleaseSettings, RedisSettings):
     rerank: str = "127.0.0.1:50055"
     unknown_items: Literal["refuse", "accept"] = "refuse"
     seen_on: Literal["served", "impression"] = "served"
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 52050
+    admin_token_file: OptionalFile = None
+    admin_token: SecretStr = SecretStr("")
+    max_request_bytes: Annotated[int, Field(ge=1024)] = 4 * 2**20
+    limit_delay_seconds: Annotated[float, Field(gt=0)] = 0.05
+    limit_least: Annotated[int, Field(ge=1)] = 16
+    limit_most: Annotated[int, Field(ge=1)] = 256
+    client_rate: Annotated[float, Field(ge=0)] = 0.0
+    client_burst: Annotated[float, Field(ge=1)] = 20.0
     page_key_file: Path | None = None
     pseudonym_key_file: Path | None = None
     log_requests: Annotated[float, Field(ge=0, le=1)] = 1.0
@@ -59,3 +78,4 @@ class GatewaySettings(ReleaseSettings, RedisSettings):
     batch_queries: Annotated[int, Field(ge=1, le=256)] = 64
     batch_items: Annotated[int, Field(ge=1)] = 8000
     retry_ratio: Annotated[float, Field(ge=0, le=1)] = 0.1
+    trace_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0

@@ -1,6 +1,7 @@
 """The stages the funnel asks, wherever they run."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from services.domain.context import UserContext
 from services.domain.protocols import StageClient
@@ -30,7 +31,11 @@ from services.domain.user_state import (
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """One client a call; in this process or behind gRPC, the funnel does not know."""
+    """One client a call; in this process or behind gRPC, the funnel does not know.
+
+    Attributes:
+        addresses: where the stages that are behind gRPC are, by the names of their guards.
+    """
 
     contexts: StageClient[ContextQuery, UserContext]
     recall: StageClient[RecallQuery, Recalled]
@@ -42,3 +47,4 @@ class Stages:
     events: StageClient[AppendEventsQuery, Appended]
     profiles: StageClient[ProfileQuery, Stored]
     erasures: StageClient[EraseQuery, Erased]
+    addresses: Mapping[str, str] = field(default_factory=dict)

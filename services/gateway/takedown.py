@@ -4,22 +4,16 @@ import asyncio
 from typing import NamedTuple
 
 import numpy as np
-from prometheus_client import Counter
 
 from services.chassis.redis import RedisError
 from services.domain.arrays import I32, Bools
 from services.domain.outcome import Failure, Reason
 from services.gateway.item_view import ItemView
+from services.gateway.metrics import TAKEN_DOWN
 from services.gateway.resilience.budget import Clock
 from services.items.table import ItemTable
 
 PAUSE_SECONDS = 1.0
-
-TAKEN_DOWN = Counter(
-    "recstack_gateway_takedowns",
-    "Items that the gateway took out of a list, by why; recall takes out most before.",
-    ["reason"],
-)
 
 
 class Kept(NamedTuple):

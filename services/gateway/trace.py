@@ -74,6 +74,11 @@ class Trace:
     taken_down: I32 = field(default_factory=lambda: np.empty(0, np.int32))
 
     @property
+    def waited(self) -> float:
+        """Seconds that stages took which gave nothing: a hung one is no sign of too many calls."""
+        return sum(step.seconds for step in self.steps if step.failure is not None)
+
+    @property
     def repeated(self) -> frozenset[int]:
         """Candidate rows that the user was shown before."""
         repeats = self.recalled.repeats

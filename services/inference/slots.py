@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from models.schema import layout
 from models.schema.features import FeatureSchema
 from models.schema.manifest import Manifest, ReleaseError
+from services.inference import metrics
 from services.inference.store import ReleaseStore
 
 T = TypeVar("T")
@@ -53,14 +54,17 @@ class ReleaseSlots(Generic[T]):
                 opened = self._opened(release)
             except ReleaseError as error:
                 self._refused[release] = str(error)
+                metrics.REFUSED.inc()
                 raise
             self._refused.pop(release, None)
             self._slots[release] = opened
+            metrics.LOADED.labels(release).inc()
             return opened
 
     def unload(self, release: str) -> None:
         """Forgets a release; queries that run on it end undisturbed."""
-        self._slots.pop(release, None)
+        if self._slots.pop(release, None) is not None:
+            metrics.LOADED.labels(release).dec()
 
     def _opened(self, release: str) -> T:
         folder = self._store.fetch(release)

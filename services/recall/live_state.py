@@ -31,8 +31,7 @@ class LiveState:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`clock`: unix seconds."""
-        timeout, password = settings.redis_timeout, settings.redis_password_file
-        self._redis = open_redis(settings.redis_url, password, timeout)
+        self._redis = open_redis(settings.redis_url, settings.redis_login, settings.redis_timeout)
         self._slots = slots
         self._settings = settings
         self._clock = clock

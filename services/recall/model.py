@@ -112,7 +112,8 @@ class RecallModel:
         keys = extended(self.keys, live.fresh.keys, pool.rows)
         known = _known(query, keys, allowed)
         keep = allowed & ~known
-        metrics.observe_seen(int(np.count_nonzero(keep)), query.context.seen)
+        kept, lost = int(np.count_nonzero(keep)), int(np.count_nonzero(known))
+        metrics.observe_seen(kept, lost, query.context.seen)
         room = merge.first_new(pool, keep, MOST_NEW)
         candidates, index = merge.merged(pool, room, self.sizes.quotas, query.limit)
         repeats = _repeats(known, keys, query, query.at_least - len(index))

@@ -11,16 +11,13 @@ NAME = "seen"
 
 
 def expected_loss(kept: int, seen: Seen) -> float:
-    """How many good items the Bloom filters took, by their false-positive rates.
+    """How many good items the Bloom filters took, by their measured false-positive rates.
 
     Of u items the user has not seen, a part p is taken for seen, so that u (1 - p) are kept. A
-    filter of m bits with n items and k hashes is wrong with (1 - exp(-k n / m)) ^ k.
+    filter with a share s of its bits set is wrong with s ^ k, for k hashes.
 
     Args:
         kept: items that were taken for unseen.
     """
-    right = math.prod(
-        1.0 - (1.0 - math.exp(-one.hashes * one.count / one.bits)) ** one.hashes
-        for one in seen.generations
-    )
+    right = math.prod(1.0 - one.false_positive_rate() for one in seen.generations)
     return kept * (1.0 - right) / max(right, 1e-6)

@@ -85,9 +85,7 @@ class Items:
     async def put(self, given: Sequence[Item], caller: float | None = None) -> Changed:
         """Adds items or replaces what is known of them; a bad one fails alone."""
         good, faults = check_items(given)
-        store, now = self._store(), int(self._config.now())
-        ends = await self._within(caller, store.put(_values(good), now))
-        return _changed(good, ends, faults)
+        return _changed(good, await self._within(caller, good, self._store().put), faults)
 
     async def hide(self, given: Sequence[str], caller: float | None = None) -> Changed:
         """Takes items out of every answer until they are shown again."""
@@ -106,10 +104,10 @@ class Items:
     ) -> Changed:
         """Sets when items leave every answer, unix seconds; 0: never."""
         check_expiry(expires_at)
-        good, faults = check_item_ids(given)
-        store, now = self._store(), int(self._config.now())
-        ends = await self._within(caller, store.expire(_values(good), expires_at, now))
-        return _changed(good, ends, faults)
+        store = self._store()
+        return await self._change(
+            given, lambda ids, now: store.expire(ids, expires_at, now), caller
+        )
 
     async def get(self, item_id: str, caller: float | None = None) -> ItemInfo:
         """What is known of an item.
@@ -170,19 +168,25 @@ class Items:
         caller: float | None,
     ) -> Changed:
         good, faults = check_item_ids(given)
-        ends = await self._within(caller, change(_values(good), int(self._config.now())))
-        return _changed(good, ends, faults)
+        return _changed(good, await self._within(caller, good, change), faults)
 
     def _store(self) -> ItemStore:
         if self._config.store is None:
             raise UnavailableError("this gateway has no item table: it was given no redis_url")
         return self._config.store
 
-    async def _within(self, caller: float | None, change: Awaitable[Ends]) -> Ends:
+    async def _within(
+        self,
+        caller: float | None,
+        good: Good[G],
+        change: Callable[[Sequence[G], int], Awaitable[Ends]],
+    ) -> Ends:
+        if not good:
+            return []  # also when the table is away: what is wrong is the call
         with Counted(self._config.meter, self._config.clock):
             try:
                 async with asyncio.timeout(request_seconds(MANY_SECONDS, caller)):
-                    ends = await change
+                    ends = await change(_values(good), int(self._config.now()))
                     await self._takedown.table.reach(None)  # known here, whatever comes next
                     return ends
             except (RedisError, TimeoutError) as error:

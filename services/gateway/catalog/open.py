@@ -51,7 +51,7 @@ async def open_catalog(
     """
     if not settings.redis_url.get_secret_value():
         return Catalog.none()
-    redis = open_redis(settings.redis_url, settings.redis_password_file, settings.redis_timeout)
+    redis = open_redis(settings.redis_url, settings.redis_login, settings.redis_timeout)
     stack.push_async_callback(redis.aclose)
     catalog = Catalog(ItemTable(redis), ItemStore(redis))
     try:

@@ -1,8 +1,8 @@
 """The public calls as JSON over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Path, Query, Response
+from fastapi import APIRouter, FastAPI, Query, Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.exceptions import HTTPException
@@ -10,18 +10,29 @@ from starlette.exceptions import HTTPException
 from services.chassis.request_id import request_id
 from services.domain.events import EventType
 from services.gateway.gateway import Gateway
-from services.gateway.http import encoding, models
+from services.gateway.http import encoding, event_models, models
 from services.gateway.http.boundary import BoundaryRoute, json_response, unknown_route
 from services.gateway.http.items import items_router
+from services.gateway.http.parameters import ItemId, SessionId, UserId
 from services.gateway.http.query import ExplainQuery, ListQuery, SimilarQuery
-from services.gateway.http.responses import answers
+from services.gateway.http.responses import answers, operation, text
 from services.gateway.http.users import users_router
 from services.gateway.requests import EventInput
 from services.gateway.stats_report import report
 
-UserId = Annotated[str, Path(description="User id, 1 to 256 bytes.")]
-SessionId = Annotated[str, Path(description="Session id of an anonymous visitor, 1 to 240 bytes.")]
-ItemId = Annotated[str, Path(description="Item id, 1 to 256 bytes.")]
+DESCRIPTION = """
+The same calls as the gRPC services of `recsys.gateway.v1`, with the same limits.
+
+Every answer has the header `x-request-id`. The header `x-client-key` names the client to the rate
+limit. Ids in paths are percent-encoded UTF-8 and may hold `/`.
+"""
+TAGS = [
+    {"name": "recommendations", "description": "Personal lists, and how they came to be."},
+    {"name": "events", "description": "What users did."},
+    {"name": "items", "description": "Items that come, change and go while a release serves."},
+    {"name": "users", "description": "Profiles; what is stored of a user."},
+    {"name": "operations", "description": "For those who run it."},
+]
 
 EVENT_TYPES = {f"EVENT_TYPE_{kind.name}": int(kind) for kind in EventType}
 
@@ -33,6 +44,9 @@ def make_app(gateway: Gateway, registry: CollectorRegistry, worker: int) -> Fast
         summary="Recommendations, and what users did with them.",
         version="1",
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
         exception_handlers={HTTPException: unknown_route},
     )
     app.include_router(_lists(gateway))
@@ -88,15 +102,17 @@ def _items_and_events(gateway: Gateway) -> APIRouter:
     router = APIRouter(route_class=BoundaryRoute)
 
     @router.get(
-        "/v1/items/{item_id:path}/similar", tags=["items"], **answers(models.SimilarItemsResponse)
+        "/v1/items/{item_id:path}/similar",
+        tags=["items"],
+        **answers(models.SimilarItemsResponse, 404),
     )
-    async def similar(item_id: ItemId, query: Annotated[SimilarQuery, Query()]) -> Response:
+    async def similar_items(item_id: ItemId, query: Annotated[SimilarQuery, Query()]) -> Response:
         """Items like an item, closest first."""
         answer = await gateway.similar(item_id, query.k, request_id.get())
         return json_response(encoding.similar_json(answer))
 
-    @router.post("/v1/events", tags=["events"], **answers(models.RecordEventsResponse))
-    async def record(body: models.RecordEventsRequest) -> Response:
+    @router.post("/v1/events", tags=["events"], **answers(event_models.RecordEventsResponse))
+    async def record_events(body: event_models.RecordEventsRequest) -> Response:
         """What users did; when this is answered, the next request has it in the history."""
         recorded = await gateway.record([_event(event) for event in body.read()])
         return json_response(encoding.record_json(recorded))
@@ -108,27 +124,31 @@ def _operations(gateway: Gateway, registry: CollectorRegistry, worker: int) -> A
     """For those who run it."""
     router = APIRouter(route_class=BoundaryRoute, tags=["operations"])
 
-    @router.get("/healthz", summary="The process answers")
+    @router.get("/healthz", summary="The process answers", **operation(models.Health))
     async def healthz() -> Response:
         return json_response({"status": "ok"})
 
-    @router.get("/readyz", summary="The release is loaded")
+    @router.get("/readyz", summary="The release is loaded", **operation(models.Readiness))
     async def readyz() -> Response:
         return json_response({"status": "ready", "release": gateway.release.id})
 
-    @router.get("/stats", summary="Rates and latencies of the last 10, 60 and 300 seconds")
+    @router.get(
+        "/stats",
+        summary="Rates and latencies of the last 10, 60 and 300 seconds",
+        **operation(dict[str, Any]),
+    )
     async def stats() -> Response:
         return json_response(report(gateway.stats, gateway.release.id, worker))
 
-    @router.get("/metrics", summary="Prometheus metrics")
+    @router.get("/metrics", summary="Prometheus metrics", **text("text/plain"))
     async def metrics() -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return router
 
 
-def _event(event: models.UserEvent | models.Unreadable) -> EventInput:
-    if isinstance(event, models.Unreadable):
+def _event(event: event_models.UserEvent | event_models.Unreadable) -> EventInput:
+    if isinstance(event, event_models.Unreadable):
         return EventInput(unreadable=(event.field, event.message))
     return EventInput(
         event.event_id,

@@ -1,7 +1,9 @@
 """Around every HTTP call: request id, size of the body, errors in one form, no stack trace."""
 
 import json
+import time
 from collections.abc import Callable, Coroutine
+from math import ceil
 from typing import Any
 
 from fastapi import Request, Response
@@ -12,8 +14,9 @@ from starlette.exceptions import HTTPException
 from services.chassis.errors import InvalidArgumentError
 from services.chassis.log import get_logger
 from services.chassis.request_id import accept, request_id
-from services.gateway.errors import NotFoundError, UnavailableError
+from services.gateway.errors import NotFoundError, OverloadedError, UnavailableError
 from services.gateway.http.encoding import Json, error_json
+from services.gateway.metrics import http_seconds
 
 HEADER = "x-request-id"
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -37,6 +40,7 @@ class BoundaryRoute(APIRoute):
         async def bounded(request: Request) -> Response:
             current = accept(request.headers.get(HEADER))
             token = request_id.set(current)
+            start = time.perf_counter()
             try:
                 response = await inner(_LimitedRequest(request.scope, request.receive))
             except Exception as error:  # noqa: BLE001 - the boundary of the process
@@ -44,6 +48,8 @@ class BoundaryRoute(APIRoute):
             finally:
                 request_id.reset(token)
             response.headers[HEADER] = current
+            seconds = time.perf_counter() - start
+            http_seconds(self.path_format, response.status_code).observe(seconds)
             return response
 
         return bounded
@@ -64,9 +70,11 @@ class _LimitedRequest(Request):
         return self._body
 
 
-async def unknown_route(_request: Request, error: Exception) -> Response:
+async def unknown_route(request: Request, error: Exception) -> Response:
     """Handler for paths and methods that are not there."""
-    return _error_response(error)
+    response = _error_response(error)
+    response.headers[HEADER] = accept(request.headers.get(HEADER))
+    return response
 
 
 def _error_response(error: Exception) -> Response:
@@ -80,13 +88,25 @@ def _error_response(error: Exception) -> Response:
             return json_response(error_json("NOT_FOUND", message, field), 404)
         case UnavailableError():
             return json_response(error_json("UNAVAILABLE", str(error)), 503)
+        case OverloadedError(retry_after=seconds):
+            return _refusal(str(error), seconds)
         case HTTPException(__cause__=InvalidArgumentError() as cause):  # from reading the body
             return _error_response(cause)
-        case HTTPException(status_code=code, detail=detail):
+        case HTTPException(status_code=code, detail=detail, headers=headers):
             status = _STATUS_NAMES.get(code, "INVALID_ARGUMENT")
-            return json_response(error_json(status, str(detail)), code)
+            response = json_response(error_json(status, str(detail)), code)
+            response.headers.update(headers or {})  # Allow: the methods that are there
+            return response
     get_logger("http").error("call failed", exc_info=error)
     return json_response(error_json("INTERNAL", "internal error"), 500)
+
+
+def _refusal(message: str, seconds: float) -> Response:
+    """The header has whole seconds; who can wait shorter reads the body."""
+    body = error_json("RESOURCE_EXHAUSTED", message, retry_after_ms=ceil(seconds * 1000))
+    response = json_response(body, 429)
+    response.headers["retry-after"] = str(ceil(seconds))
+    return response
 
 
 def _first_error(error: RequestValidationError) -> tuple[str, str]:

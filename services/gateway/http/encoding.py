@@ -83,9 +83,14 @@ def _exported(item: ExportedItem) -> Json:
     return {"key": str(item.key), "item_id": item.item_id}  # 64 bits are no number in JavaScript
 
 
-def error_json(status: str, message: str, field: str = "") -> Json:
+def error_json(
+    status: str, message: str, field: str = "", retry_after_ms: int | None = None
+) -> Json:
     """The form of every error; `status` is the name of a gRPC status."""
-    return {"error": {"status": status, "field": field, "message": message}}
+    error: Json = {"status": status, "field": field, "message": message}
+    if retry_after_ms is not None:
+        error["retry_after_ms"] = retry_after_ms
+    return {"error": error}
 
 
 def _item(item: AnsweredItem) -> Json:

@@ -1,33 +1,46 @@
 """The JSON messages on items, for OpenAPI and for reading bodies; names equal the proto fields."""
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+_ITEM: JsonDict = {"title": "Alien (1979)", "categories": ["Horror", "Sci-Fi"], "tags": ["classic"]}
 
 
 class ItemBody(BaseModel):
     """What is known of an item, instead of what was put before."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_ITEM]})
 
     title: str = Field("", description="For people; empty: the id; at most 1024 bytes.")
     categories: list[str] = Field(
-        default_factory=list, description="At most 32, each 1 to 64 bytes."
+        default_factory=list,
+        description="At most 32, each 1 to 64 bytes.",
+        json_schema_extra={"maxItems": 32},
     )
-    tags: list[str] = Field(default_factory=list, description="At most 32, each 1 to 64 bytes.")
+    tags: list[str] = Field(
+        default_factory=list,
+        description="At most 32, each 1 to 64 bytes.",
+        json_schema_extra={"maxItems": 32},
+    )
     attributes: dict[str, str] = Field(
         default_factory=dict,
         description="Attribute name to value, as in the training data; at most 64, names at most "
         "64 bytes, values at most 1024.",
     )
     text: str = Field("", description="A description, read as words; at most 8192 bytes.")
-    expires_at: int = Field(0, description="When it leaves every answer, unix seconds; 0: never.")
+    expires_at: int = Field(
+        0, strict=True, description="When it leaves every answer, unix seconds; 0: never."
+    )
 
 
 class Expiry(BaseModel):
     """When the item leaves every answer."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"expires_at": 1798761600}]}
+    )
 
-    expires_at: int = Field(description="Unix seconds; 0: never.")
+    expires_at: int = Field(strict=True, description="Unix seconds; 0: never.")
 
 
 class Stored(BaseModel):
@@ -44,6 +57,8 @@ class Changed(BaseModel):
 
 class Item(ItemBody):
     """An item."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"item_id": "183", **_ITEM}]})
 
     item_id: str
 

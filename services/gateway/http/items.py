@@ -1,8 +1,6 @@
 """Items as JSON over HTTP, one a call."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 
 from services.chassis.errors import InvalidArgumentError
 from services.gateway.catalog.items import ItemInfo, Items
@@ -10,11 +8,10 @@ from services.gateway.errors import UnavailableError
 from services.gateway.http import item_models as models
 from services.gateway.http.boundary import BoundaryRoute, json_response
 from services.gateway.http.encoding import Json
+from services.gateway.http.parameters import ItemId
 from services.gateway.http.responses import answers
 from services.gateway.requests import Changed
 from services.items.record import Item
-
-ItemId = Annotated[str, Path(description="Item id, 1 to 256 bytes.")]
 
 
 def items_router(items: Items) -> APIRouter:
@@ -22,32 +19,32 @@ def items_router(items: Items) -> APIRouter:
     router = APIRouter(route_class=BoundaryRoute, tags=["items"])
 
     @router.post("/v1/items/{item_id:path}/hide", **answers(models.Changed))
-    async def hide(item_id: ItemId) -> Response:
+    async def hide_item(item_id: ItemId) -> Response:
         """Takes the item out of every answer until it is shown again."""
         return _ended("changed", await items.hide([item_id]))
 
     @router.post("/v1/items/{item_id:path}/show", **answers(models.Changed))
-    async def show(item_id: ItemId) -> Response:
+    async def show_item(item_id: ItemId) -> Response:
         """Takes a hidden item back into answers."""
         return _ended("changed", await items.show([item_id]))
 
     @router.put("/v1/items/{item_id:path}/expiry", **answers(models.Changed))
-    async def expire(item_id: ItemId, body: models.Expiry) -> Response:
+    async def expire_item(item_id: ItemId, body: models.Expiry) -> Response:
         """Sets when the item leaves every answer."""
         return _ended("changed", await items.expire([item_id], body.expires_at))
 
     @router.put("/v1/items/{item_id:path}", **answers(models.Stored))
-    async def put(item_id: ItemId, body: models.ItemBody) -> Response:
+    async def put_item(item_id: ItemId, body: models.ItemBody) -> Response:
         """Adds the item or replaces what is known of it; it is recommended within seconds."""
         return _ended("stored", await items.put([_item(item_id, body)]))
 
     @router.delete("/v1/items/{item_id:path}", **answers(models.Changed))
-    async def delete(item_id: ItemId) -> Response:
+    async def delete_item(item_id: ItemId) -> Response:
         """Takes the item out of every answer and forgets what was put of it."""
         return _ended("changed", await items.delete([item_id]))
 
-    @router.get("/v1/items/{item_id:path}", **answers(models.ItemInfo))
-    async def get(item_id: ItemId) -> Response:
+    @router.get("/v1/items/{item_id:path}", **answers(models.ItemInfo, 404))
+    async def get_item(item_id: ItemId) -> Response:
         """What is known of the item, and whether it may be in an answer."""
         return json_response(_info(await items.get(item_id)))
 

@@ -1,20 +1,31 @@
-"""The JSON messages, for OpenAPI and for reading bodies; names equal the proto fields.
+"""The JSON messages of lists and failures, for OpenAPI; names equal the proto fields.
 
 Answers are not built from these: `encoding` builds them as plain data.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+_LIST: JsonDict = {
+    "items": [
+        {
+            "item_id": "173",
+            "title": "Princess Bride, The (1987)",
+            "score": 0.56,
+            "channels": ["two_tower", "popular"],
+            "task_scores": {"interact": 0.93, "like": 0.61},
+            "categories": ["Action", "Adventure", "Comedy", "Romance"],
+            "repeated": False,
+        }
+    ],
+    "request_id": "f1bb587be7f048db9062400e58bb6bd7",
+    "release": "ml-100k-20261121-213059",
+    "degraded": [{"stage": "rerank", "reason": "REASON_TIMEOUT"}],
+    "cold_start": False,
+    "next_page_token": "",
+}
 
 
 class RecommendedItem(BaseModel):
@@ -48,6 +59,8 @@ class Degradation(BaseModel):
 class RecommendResponse(BaseModel):
     """A personal list, best first."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_LIST]})
+
     items: list[RecommendedItem]
     request_id: str = Field(description="Names this request in logs; send it with the events.")
     release: str = Field(description="Release that answered.")
@@ -62,70 +75,6 @@ class SimilarItemsResponse(BaseModel):
     items: list[RecommendedItem]
     request_id: str
     release: str
-
-
-class UserEvent(BaseModel):
-    """One thing a user did. Limits are checked event by event: a bad one fails alone."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    event_id: str = Field("", description="Idempotency key, 1 to 128 bytes.")
-    user_id: str = Field("", description="User id, 1 to 256 bytes; or give session_id.")
-    item_id: str = Field("", description="1 to 256 bytes.")
-    type: str = Field("", description="Such as EVENT_TYPE_CLICK.", examples=["EVENT_TYPE_CLICK"])
-    time: int = Field(0, description="Unix seconds, at most 5 years ago and a day ahead; 0: now.")
-    value: float = Field(0.0, description="DWELL: seconds; else a strength such as a rating.")
-    request_id: str = Field("", description="request_id of the list the item was in.")
-    session_id: str = Field(
-        "", description="Session id of an anonymous visitor, 1 to 240 bytes; or give user_id."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """Stands for an event that is not as UserEvent says: which field, and why."""
-
-    field: str
-    message: str
-
-
-def _one_by_one(value: Any, read: ValidatorFunctionWrapHandler) -> UserEvent | Unreadable:
-    """An event that cannot be read fails alone, as one beyond its limits does."""
-    try:
-        event: UserEvent = read(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        return Unreadable(".".join(map(str, first["loc"])) or "event", str(first["msg"]))
-    return event
-
-
-class RecordEventsRequest(BaseModel):
-    """1 to 1000 events."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    events: list[Annotated[UserEvent, WrapValidator(_one_by_one)]]
-
-    def read(self) -> Sequence[UserEvent | Unreadable]:
-        """The events, or what is wrong with those that are none."""
-        return self.events
-
-
-class EventError(BaseModel):
-    """An event that was not stored."""
-
-    index: int = Field(description="Its position in the request, from 0.")
-    field: str = Field(description="Field that is wrong; empty when the store failed.")
-    message: str
-    retryable: bool = Field(description="True when sending it again may succeed.")
-
-
-class RecordEventsResponse(BaseModel):
-    """How the events ended; good ones are accepted beside bad ones."""
-
-    accepted: int = Field(description="Events stored now.")
-    duplicates: int = Field(description="Events that were stored before.")
-    errors: list[EventError]
 
 
 class TracedItem(BaseModel):
@@ -178,12 +127,28 @@ class ExplainResponse(BaseModel):
     item: ItemTrace | None = Field(None, description="Only when an item was asked for.")
 
 
+class Health(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class Readiness(BaseModel):
+    """The release is loaded."""
+
+    status: Literal["ready"]
+    release: str = Field(description="Release that serves.")
+
+
 class ErrorBody(BaseModel):
     """What went wrong."""
 
     status: str = Field(description="gRPC status name, such as INVALID_ARGUMENT.")
     field: str = Field(description="Field that is wrong; empty when none is.")
     message: str
+    retry_after_ms: int | None = Field(
+        None, ge=0, description="Milliseconds until there may be room; with status 429 alone."
+    )
 
 
 class ErrorResponse(BaseModel):

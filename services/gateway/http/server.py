@@ -10,9 +10,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from services.chassis.errors import StartupError
+from services.chassis.tls import server_context
+from services.gateway.http.protocol import Protocol
 from services.gateway.settings import GatewaySettings
 
 BACKLOG = 1024
+LAST_SECONDS = 0.1
 
 
 class _Server(uvicorn.Server):
@@ -33,6 +36,7 @@ async def serving(app: ASGIApp, settings: GatewaySettings) -> AsyncIterator[int]
     listener = _listener(settings)
     config = uvicorn.Config(
         app,
+        http=Protocol,
         loop="none",
         log_config=None,
         access_log=False,
@@ -40,15 +44,27 @@ async def serving(app: ASGIApp, settings: GatewaySettings) -> AsyncIterator[int]
         server_header=False,
         timeout_graceful_shutdown=max(round(settings.drain_seconds), 1),
     )
+    if settings.tls.serves:
+        secure = server_context(settings.tls, settings.asks_clients)
+        config.ssl_context_factory = lambda _config, _default: secure
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield int(listener.getsockname()[1])
     finally:
+        await _listen_no_more(server)
         server.should_exit = True
         await task
         with contextlib.suppress(OSError):
             listener.close()
+
+
+async def _listen_no_more(server: uvicorn.Server) -> None:
+    """Idle connections are closed soon after: those just made have the time to ask."""
+    if server.server_state.connections:
+        for each in server.servers:
+            each.close()
+        await asyncio.sleep(LAST_SECONDS)
 
 
 def _listener(settings: GatewaySettings) -> socket.socket:

@@ -6,7 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 class UserBody(BaseModel):
     """A user's profile, instead of the one there was."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"profile": {"age": "24"}, "preferences": ["Comedy", "Drama"]}]
+        },
+    )
 
     profile: dict[str, str] = Field(
         default_factory=dict,

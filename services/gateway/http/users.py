@@ -1,19 +1,18 @@
 """Users as JSON over HTTP: put, export, erase; one a call."""
 
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 
 from services.chassis.errors import InvalidArgumentError
 from services.gateway.errors import NotFoundError, UnavailableError
 from services.gateway.http import user_models as models
 from services.gateway.http.boundary import BoundaryRoute, json_response
 from services.gateway.http.encoding import export_json
+from services.gateway.http.parameters import UserKey
 from services.gateway.http.responses import answers
 from services.gateway.requests import Fault, UserInput
 from services.gateway.users import NOTHING, Users
-
-UserId = Annotated[str, Path(description='User id, 1 to 256 bytes; "session:<id>" for a session.')]
 
 
 def users_router(users: Users) -> APIRouter:
@@ -21,23 +20,23 @@ def users_router(users: Users) -> APIRouter:
     router = APIRouter(route_class=BoundaryRoute, tags=["users"])
 
     @router.put("/v1/users/{user_id:path}", **answers(models.Stored))
-    async def put(user_id: UserId, body: models.UserBody) -> Response:
+    async def put_user(user_id: UserKey, body: models.UserBody) -> Response:
         """Replaces the user's profile; the next request has it."""
         ended = await users.put([UserInput(user_id, body.profile, body.preferences)])
         if ended.faults:
             _raise(ended.faults[0])
         return json_response({"stored": ended.changed})
 
-    @router.delete("/v1/users/{user_id:path}", **answers(models.Erased))
-    async def erase(user_id: UserId) -> Response:
+    @router.delete("/v1/users/{user_id:path}", **answers(models.Erased, 404))
+    async def erase_user(user_id: UserKey) -> Response:
         """Forgets the user: profile, history and what was shown."""
         ended = await users.erase([user_id])
         if ended.faults:
             _raise(ended.faults[0])
         return json_response({"erased": ended.changed})
 
-    @router.get("/v1/users/{user_id:path}", **answers(models.UserExport))
-    async def export(user_id: UserId) -> Response:
+    @router.get("/v1/users/{user_id:path}", **answers(models.UserExport, 404))
+    async def export_user(user_id: UserKey) -> Response:
         """Everything that is stored of the user."""
         return json_response(export_json(await users.export(user_id)))
 

@@ -32,11 +32,13 @@ class Breaker:
 
     Closed circuit: all pass. Tripped: one probe each `pause_seconds`, whose success closes the
     circuit. A probe without an end (its caller went away) blocks nothing: the next one follows.
+    `trips`: how often it tripped.
     """
 
     def __init__(self, settings: BreakerSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
+        self.trips = 0
         self._probe_at: float | None = None  # None: not tripped
         self._probing = False
         self._row = _Failures()
@@ -84,6 +86,7 @@ class Breaker:
         if many_in_a_row or (many and self._lasts(window, now)):
             self._probe_at = now + settings.pause_seconds
             self._probing = False
+            self.trips += 1
 
     def _lasts(self, failures: "_Failures", now: float) -> bool:
         return now - failures.since >= self._settings.lasting_seconds

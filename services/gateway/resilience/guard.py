@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from services.chassis.log import get_logger
 from services.domain.outcome import CallError, Failure, Outcome, Reason
 from services.domain.protocols import StageClient
+from services.gateway.metrics import count_failure
 from services.gateway.resilience.breaker import Breaker
 from services.gateway.resilience.budget import Clock
 from services.gateway.stats import Meter
@@ -54,7 +55,7 @@ class Guard(Generic[Q, R]):
     ) -> None:
         self.name = name
         self._client = client
-        self._breaker = breaker
+        self.breaker = breaker
         self._meter = meter
         self._clock = clock
         self._unusable = False
@@ -62,17 +63,22 @@ class Guard(Generic[Q, R]):
     async def ask(self, query: Q, timeout: float, fault: Callable[[R], str] = sound) -> Answered[R]:
         """Asks, waiting at most `timeout` seconds; `fault` says what is wrong with a value."""
         if timeout <= 0:
-            self._meter.skip()
-            return Answered(None, Failure(Reason.EXPIRED, "no time was left"), 0.0)
-        if not self._breaker.open():
-            self._meter.skip()
-            return Answered(None, Failure(Reason.BREAKER_OPEN, "it failed too often"), 0.0)
+            return self._skipped(Failure(Reason.EXPIRED, "no time was left"))
+        if not self.breaker.open():
+            return self._skipped(Failure(Reason.BREAKER_OPEN, "it failed too often"))
         start = self._clock()
         outcome = await self._outcome(query, timeout, fault)
         seconds = self._clock() - start
         self._settle(outcome.failure, timeout)
         self._meter.add(seconds, error=outcome.failure is not None)
+        count_failure(self.name, outcome.failure)
         return Answered(outcome.value, outcome.failure, seconds)
+
+    def _skipped(self, failure: Failure) -> Answered[R]:
+        """The stage is not asked."""
+        self._meter.skip()
+        count_failure(self.name, failure)
+        return Answered(None, failure, 0.0)
 
     async def _outcome(self, query: Q, timeout: float, fault: Callable[[R], str]) -> Outcome[R]:
         try:
@@ -90,22 +96,22 @@ class Guard(Generic[Q, R]):
     def _settle(self, failure: Failure | None, timeout: float) -> None:
         """Tells the breaker; a stage is not blamed for bad queries nor for too little time."""
         if failure is None:
-            self._breaker.succeeded()
+            self.breaker.succeeded()
         elif failure.reason is Reason.TIMEOUT and timeout < FAIR_SECONDS:
             return
         elif failure.reason not in _NOT_ITS_FAULT:
-            self._breaker.failed()
+            self.breaker.failed()
         self._log_turn(failure)
 
     def _log_turn(self, failure: Failure | None) -> None:
         """Says once that a stage cannot be used, and once that it can be again."""
         if failure is None:
-            if self._unusable and not self._breaker.tripped:
+            if self._unusable and not self.breaker.tripped:
                 self._unusable = False
                 get_logger("funnel").info("stage is back", stage=self.name)
         elif not self._unusable:
             lacks_release = failure.reason is Reason.RELEASE_NOT_LOADED
-            self._unusable = self._breaker.tripped or lacks_release
+            self._unusable = self.breaker.tripped or lacks_release
             if self._unusable:
                 reason, message = failure.reason.value, failure.message
                 get_logger("funnel").warning(

@@ -1,7 +1,7 @@
 """The stages of one gateway, each behind its own guard."""
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from services.domain.context import UserContext
 from services.domain.protocols import StageClient
@@ -51,6 +51,22 @@ class Guards:
     events: Guard[AppendEventsQuery, Appended]
     profiles: Guard[ProfileQuery, Stored]
     erasures: Guard[EraseQuery, Erased]
+
+    @property
+    def all(self) -> "tuple[Guard[Any, Any], ...]":
+        """Every guard, in the order above."""
+        return (
+            self.contexts,
+            self.recall,
+            self.similar,
+            self.prerank,
+            self.rank,
+            self.rerank,
+            self.marks,
+            self.events,
+            self.profiles,
+            self.erasures,
+        )
 
 
 def guarded(stages: Stages, settings: BreakerSettings, stats: Stats, clock: Clock) -> Guards:

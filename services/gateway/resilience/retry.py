@@ -1,6 +1,6 @@
 """One more try when a service could not be reached, within a budget."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from services.domain.outcome import CallError, Outcome, Reason
@@ -41,12 +41,18 @@ class Retrying(Generic[Q, R]):
     """A StageClient that asks `client` again, once, when it was UNAVAILABLE.
 
     Only for calls that may be made twice; every stage call may: reads are pure, marks and events
-    are idempotent. The caller's timer runs over both tries.
+    are idempotent. The caller's timer runs over both tries. `observe` hears of each retry.
     """
 
-    def __init__(self, client: StageClient[Q, R], budget: RetryBudget) -> None:
+    def __init__(
+        self,
+        client: StageClient[Q, R],
+        budget: RetryBudget,
+        observe: Callable[[], None] = lambda: None,
+    ) -> None:
         self._client = client
         self._budget = budget
+        self._observe = observe
 
     async def call(self, queries: Sequence[Q], timeout: float) -> Sequence[Outcome[R]]:
         """Answers each query; raises CallError as the client does."""
@@ -56,4 +62,5 @@ class Retrying(Generic[Q, R]):
         except CallError as error:
             if error.failure.reason is not Reason.UNAVAILABLE or not self._budget.spend():
                 raise
+        self._observe()
         return await self._client.call(queries, timeout)

@@ -1,0 +1,1 @@
+"""Collects the facts about a stack. Nothing here changes anything, nor judges."""

@@ -1,0 +1,1 @@
+"""AdminService: for those who run the stack, on a port of its own, by token."""

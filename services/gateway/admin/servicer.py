@@ -1,0 +1,105 @@
+"""AdminService on gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from ipaddress import ip_address
+from typing import Any, NoReturn
+
+import grpc
+from recsys.gateway.v1 import admin_pb2 as pb
+from recsys.gateway.v1 import admin_pb2_grpc
+
+from services.chassis.errors import StartupError
+from services.chassis.interceptors import BoundaryInterceptor
+from services.chassis.server import listen
+from services.gateway.admin.status import Reporter
+from services.gateway.admin.token import Token, read_token
+from services.gateway.admin.wire import status_response
+from services.gateway.settings import GatewaySettings
+
+NAME = pb.DESCRIPTOR.services_by_name["AdminService"].full_name
+AUTHORIZATION = "authorization"
+MAX_BYTES = 64 * 1024  # of a request: all are short
+
+
+class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
+    """Answers those who have the token."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    async def GetStatus(  # noqa: N802 - the name of the rpc
+        self, request: pb.GetStatusRequest, context: Any
+    ) -> pb.GetStatusResponse:
+        try:
+            return status_response(self._reporter.status())
+        except StartupError as error:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+            raise AssertionError("abort raises") from error
+
+
+class TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
+    """Whoever does not have the token learns nothing, not even which methods there are."""
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+        self._refusal = grpc.unary_unary_rpc_method_handler(_refuse)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]
+        ],
+        details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        given = dict(details.invocation_metadata).get(AUTHORIZATION)
+        return await continuation(details) if self._token.admits(given) else self._refusal
+
+
+async def _refuse(_request: Any, context: Any) -> NoReturn:
+    await context.abort(
+        grpc.StatusCode.UNAUTHENTICATED, 'this needs the metadata "authorization: Bearer TOKEN"'
+    )
+    raise AssertionError("abort raises")
+
+
+async def open_admin(
+    reporter: Reporter, settings: GatewaySettings, stack: AsyncExitStack
+) -> int | None:
+    """Serves AdminService until the stack ends; its port, or None where there is no token.
+
+    Raises:
+        StartupError: the token is no token, or it would be sent over a network in plain text, or
+            the port is taken.
+    """
+    token = read_token(settings.admin_token_file, settings.admin_token.get_secret_value())
+    if token is None:
+        return None
+    if not settings.tls.serves and not _is_loopback(settings.admin_host):
+        raise StartupError(
+            f"AdminService on {settings.admin_host} would show its token: there is no TLS",
+            "set tls_certificate and tls_key, or leave admin_host as it is",
+        )
+    server = grpc.aio.server(
+        interceptors=[TokenInterceptor(token), BoundaryInterceptor("admin")],
+        options=(
+            ("grpc.so_reuseport", int(settings.reuse_port)),
+            ("grpc.max_receive_message_length", MAX_BYTES),
+        ),
+    )
+    port = listen("AdminService", server, (settings.admin_host, settings.admin_port), settings)
+    admin_pb2_grpc.add_AdminServiceServicer_to_server(  # type: ignore[no-untyped-call]
+        AdminServicer(reporter), server
+    )
+    await server.start()
+    stack.push_async_callback(server.stop, settings.drain_seconds)
+    return port
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

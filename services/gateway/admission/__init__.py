@@ -1,0 +1,1 @@
+"""Who is let in: an adaptive limit on the calls in flight, priorities, a rate for each client."""

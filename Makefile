@@ -3,33 +3,45 @@ PYTHON ?= python3
 # An index with CPU builds of torch, when the default one has only larger builds: make up TORCH_INDEX=URL
 TORCH_INDEX ?=
 TORCH := torch==2.13.0
+# A data set in var/data to serve, such as simulated, which is made when it is not there: make up DATA=simulated
+DATA ?=
 
 BIN := .venv/bin
 INPUTS := pyproject.toml hatch_build.py $(shell find protos -name '*.proto')
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: help setup up test test-unit check bench clean
+.PHONY: help setup up certs test test-unit test-compose check bench load clean
 
 help:
-	@echo "make up         install what serving needs, then start the stack; Ctrl-C ends it (options: ARGS=--standalone)"
+	@echo "make up         install what serving needs, then start the stack; Ctrl-C ends it (options: ARGS=--standalone, DATA=simulated)"
+	@echo "make certs      a CA and certificates for trying TLS (options: ARGS=FOLDER); then: make up ARGS='--tls var/tls'"
 	@echo "make test       check, then every test"
 	@echo "make test-unit  the fast tests: unit and contract"
+	@echo "make test-compose  the stack in containers; needs a running Docker engine"
 	@echo "make check      ruff, format, types, import rules"
 	@echo "make bench      throughput and latency of both placements, as a table"
+	@echo "make load       a load on the stack that runs, its SLOs checked, with a report (options: ARGS='--rate 100', DATA=simulated)"
 	@echo "make setup      install everything and start nothing"
 	@echo "make clean      remove .venv, caches, stubs and everything under var/"
 
 setup: .venv/.development
 
 up: .venv/.runtime
-	@exec $(BIN)/recstack up $(ARGS)
+	@exec $(BIN)/recstack up $(if $(DATA),--data var/data/$(DATA)) $(ARGS)
+
+certs: .venv/.runtime
+	@$(PIP) -e '.[tls]'
+	@$(BIN)/recstack certs $(ARGS)
 
 test: check
-	$(BIN)/pytest -n 2 --dist loadgroup tests/unit tests/contract tests/integration
+	$(BIN)/pytest -n 2 --dist loadgroup tests/unit tests/contract tests/integration tests/fuzz
 	$(BIN)/pytest --timeout 900 tests/e2e  # may fetch the data and train a release first
 
 test-unit: .venv/.development
 	$(BIN)/pytest -n 2 --dist loadgroup tests/unit tests/contract
+
+test-compose: .venv/.development
+	$(BIN)/pytest --timeout 1800 tests/compose  # builds images and trains a release first
 
 check: .venv/.development
 	$(BIN)/ruff check .
@@ -39,6 +51,9 @@ check: .venv/.development
 
 bench: .venv/.development
 	$(BIN)/python -m tests.bench.placements
+
+load: .venv/.development
+	@exec $(BIN)/recstack load $(if $(DATA),--world var/data/$(DATA)) $(ARGS)
 
 clean:
 	rm -rf .venv gen var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -60,5 +75,5 @@ clean:
 
 .venv/.development: .venv/.runtime
 	@echo "installing the tools for development ..."
-	@$(PIP) -e '.[train,local,load,dev]'
+	@$(PIP) -e '.[train,local,load,tls,dev]'
 	@touch $@

@@ -30,13 +30,21 @@ class RedisServer:
     """A server as `recstack up` runs it, which a test may freeze, kill and start again."""
 
     def __init__(
-        self, folder: Path, port: int, password: str = "", appendfsync: str = "everysec"
+        self,
+        folder: Path,
+        port: int,
+        password: str = "",
+        appendfsync: str = "everysec",
+        access: product.Access = product.OPEN,
     ) -> None:
+        """`access`: with users, `password` is that of the user `operator`."""
         self.folder = folder
         self.port = port
         self.url = product.url(port)
         self._password = password
+        self._user = "operator" if access.users else None
         self._appendfsync = appendfsync
+        self._access = access
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -46,9 +54,13 @@ class RedisServer:
 
     def start(self) -> None:
         """Starts it and waits until it answers."""
-        options = ["--requirepass", self._password] if self._password else []
+        alone = self._password and not self._user
+        options = ["--requirepass", self._password] if alone else []
         self._process = subprocess.Popen(
-            [*product.command(self.folder, self.port, self._appendfsync), *options],
+            [
+                *product.command(self.folder, self.port, self._appendfsync, self._access),
+                *options,
+            ],
             stdout=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + START_SECONDS
@@ -73,7 +85,9 @@ class RedisServer:
         """Whether it is this server that answers, not one that took the port meanwhile."""
         password, retry = self._password or None, Retry(NoBackoff(), 0)
         try:
-            with redis.Redis(port=self.port, password=password, retry=retry) as client:
+            with redis.Redis(
+                port=self.port, username=self._user, password=password, retry=retry
+            ) as client:
                 return bool(client.info("server")["process_id"] == self.pid)
         except (redis.RedisError, OSError):
             return False
@@ -94,14 +108,18 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    folder: Path, port: int = 0, password: str = "", appendfsync: str = "everysec"
+    folder: Path,
+    port: int = 0,
+    password: str = "",
+    appendfsync: str = "everysec",
+    access: product.Access = product.OPEN,
 ) -> Iterator[RedisServer]:
     """A server, killed when the context ends: the data is not needed afterwards.
 
     `port`: 0 takes a free one, and another when another process was faster.
     """
     for attempts_left in (2, 1, 0):
-        server = RedisServer(folder, port or free_port(), password, appendfsync)
+        server = RedisServer(folder, port or free_port(), password, appendfsync, access)
         try:
             server.start()
             break

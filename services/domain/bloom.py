@@ -96,5 +96,7 @@ class BloomFilter:
 
     def false_positive_rate(self) -> float:
         """The measured rate: (share of set bits) ^ hashes."""
-        share = float(np.unpackbits(self.data).mean()) if self.bits else 0.0
-        return math.pow(share, self.hashes)
+        if self.count == 0:
+            return 0.0
+        words = self.data.view(np.uint64) if len(self.data) % 8 == 0 else self.data
+        return math.pow(int(np.bitwise_count(words).sum()) / self.bits, self.hashes)

@@ -49,10 +49,11 @@ from services.gateway.http.boundary import json_response
 from services.gateway.pipeline import make_gateway, open_release
 from services.gateway.release import GatewayRelease
 from services.gateway.requests import RecommendInput
-from services.gateway.resilience.batching import Batching, BatchLimits
+from services.gateway.resilience.batching import BatchLimits
 from services.gateway.resilience.retry import RetryBudget, Retrying
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
+from services.gateway.tracing.batching import open_batching, traced_client
 from services.inference.store import ReleaseStore
 from services.items.record import Item
 from services.items.store import ItemStore
@@ -103,8 +104,8 @@ def instant_stages(release: GatewayRelease, batched: bool, items_version: int = 
     def around(client: Any) -> Any:
         if not batched:
             return client
-        retrying: Any = Retrying(client, RetryBudget())
-        return Batching(retrying, BatchLimits(), lambda query: 1, time.monotonic)
+        retrying: Any = Retrying(traced_client("stage", client), RetryBudget())
+        return open_batching(retrying, BatchLimits(), lambda query: 1, time.monotonic)
 
     def stage(value: Any) -> Any:
         return around(Instant(Outcome.of(value)))

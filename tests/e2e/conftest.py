@@ -7,11 +7,13 @@ import pytest
 
 from tests.e2e.stack import RunningStack, up
 
+PATIENT = {"RECSTACK_GATEWAY_LIMIT_LEAST": "256"}  # a machine that is busy refuses no test
+
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A process a stage. Fetches the data and trains a release when the checkout has none."""
-    with up(tmp_path_factory.mktemp("stack")) as running:
+    with up(tmp_path_factory.mktemp("stack"), environment=PATIENT) as running:
         yield running
 
 
@@ -20,7 +22,8 @@ def workers(
     stack: RunningStack, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningStack]:
     """The same stages in two workers, after the other has made sure that there is a release."""
-    with up(tmp_path_factory.mktemp("workers"), "--standalone", "--workers", "2") as running:
+    placement = ("--standalone", "--workers", "2")
+    with up(tmp_path_factory.mktemp("workers"), *placement, environment=PATIENT) as running:
         yield running
 
 

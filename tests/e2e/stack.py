@@ -15,12 +15,14 @@ from typing import Any
 
 from recstack import Client, ports
 from recstack.processes import GATEWAY_PORT, HTTP_PORT, REDIS_PORT, Plan
+from recstack.redis_users import OPERATOR, password_file
 from recstack.workspace import Workspace
+from services.chassis.redis import read_password
 
 ROOT = Path(__file__).parents[2]
 RECSTACK = Path(sys.executable).with_name("recstack")
 # Above the ports that the kernel gives to outgoing connections, which could take one of ours.
-FIRST_OFFSET, LAST_OFFSET, STEP = 11_000, 14_000, 20
+FIRST_OFFSET, LAST_OFFSET, STEP = 11_000, 13_400, 20
 START_SECONDS = 60
 
 
@@ -39,6 +41,13 @@ class RunningStack:
     @property
     def http(self) -> str:
         return f"http://127.0.0.1:{HTTP_PORT + self.workspace.port_offset}"
+
+    @property
+    def redis(self) -> str:
+        """Address of its Redis, for the user who may do everything."""
+        password = read_password(password_file(self.workspace.secrets, OPERATOR))
+        port = REDIS_PORT + self.workspace.port_offset
+        return f"redis://{OPERATOR}:{password}@127.0.0.1:{port}/0"
 
     def client(self) -> Client:
         return Client(self.grpc)

@@ -16,8 +16,6 @@ import polars as pl
 from models.data.served import ServedLog
 from models.training.synthetic import make_dataset
 from recstack.client import DEFAULT_ADDRESS
-from recstack.processes import REDIS_PORT
-from recstack.redis_server import url
 from services.domain.events import EventType
 from tests.e2e.stack import RECSTACK, ROOT, RunningStack, up, wait_until
 from tests.e2e.test_readme import BLOCK
@@ -105,7 +103,7 @@ def told_of(stack: RunningStack) -> dict[str, str]:
     return {
         "RECSTACK_ADDRESS": stack.grpc,
         "RECSTACK_LOG": str(stack.workspace.logs),
-        "RECSTACK_REDIS_URL": url(REDIS_PORT + stack.workspace.port_offset),
+        "RECSTACK_REDIS_URL": stack.redis,
     }
 
 

@@ -1,4 +1,4 @@
-"""The examples of the README, run as they stand there.
+"""The examples of the README and of docs/clients.md, run as they stand there.
 
 An example is a fenced block right after a line such as `<!-- run: curl -->`. Its addresses are
 those of the test's stack; grpcurl, where there is none, is `recstack call` with its arguments.
@@ -30,11 +30,16 @@ class Example:
         return self.name
 
 
-EXAMPLES = [Example(*found) for found in BLOCK.findall((ROOT / "README.md").read_text())]
+def examples(document: str) -> list[Example]:
+    return [Example(*found) for found in BLOCK.findall((ROOT / document).read_text())]
+
+
+README = examples("README.md")
+EXAMPLES = [*README, *examples("docs/clients.md")]
 
 
 def test_the_readme_shows_every_way_to_ask() -> None:
-    code = "\n".join(example.code for example in EXAMPLES)
+    code = "\n".join(example.code for example in README)
     for way in ("recstack recommend", "recstack explain", "curl ", "grpcurl ", "Client("):
         assert way in code, f"README.md has no example with {way!r}"
 

@@ -164,8 +164,7 @@ def test_without_redis_lists_are_degraded(stack: RunningStack, var: Path) -> Non
 
 
 def test_users_that_a_redis_has_are_left_as_they_are(stack: RunningStack, var: Path) -> None:
-    url = f"redis://127.0.0.1:{6399 + stack.workspace.port_offset}/0"
-    with up(var, environment={"RECSTACK_REDIS_URL": url}) as own:
+    with up(var, environment={"RECSTACK_REDIS_URL": stack.redis}) as own:
         assert own.answer("recommend", "--user", "196")["cold_start"] is False
         assert "redis" not in own.pids()
 

@@ -10,13 +10,12 @@ import httpx
 import pytest
 import redis
 
-from recstack.processes import REDIS_PORT
 from services.domain.ids import item_key
 from tests.e2e.stack import RunningStack, wait_until
 
 
 def raw_redis(stack: RunningStack) -> "redis.Redis":
-    return redis.Redis(port=REDIS_PORT + stack.workspace.port_offset)
+    return redis.Redis.from_url(stack.redis)
 
 
 def everything(client: "redis.Redis") -> Iterator[tuple[bytes, bytes]]:

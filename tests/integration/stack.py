@@ -38,7 +38,7 @@ PATIENCE = 30.0
 
 @dataclass
 class Stack:
-    """A running stack, and the two ways to call it."""
+    """A running stack, and the two ways to call it; `port`: of the gateway's gRPC."""
 
     stub: gateway_pb2_grpc.RecommendationServiceStub
     catalog: gateway_pb2_grpc.CatalogServiceStub
@@ -46,6 +46,7 @@ class Stack:
     servers: dict[str, RunningServer]
     redis: RedisServer
     settings: GatewaySettings
+    port: int
 
     async def recommend(self, user: str, **given: Any) -> pb.RecommendResponse:
         response: pb.RecommendResponse = await self.stub.Recommend(
@@ -98,7 +99,7 @@ async def running(release: Path, own_redis: RedisServer) -> AsyncIterator[Stack]
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{gateway.http_port}", timeout=PATIENCE)
         )
         catalog = gateway_pb2_grpc.CatalogServiceStub(channel)  # type: ignore[no-untyped-call]
-        yield Stack(gateway_stub(channel), catalog, http, servers, own_redis, gateway)
+        yield Stack(gateway_stub(channel), catalog, http, servers, own_redis, gateway, server.port)
 
 
 @pytest.fixture

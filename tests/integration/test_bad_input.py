@@ -48,6 +48,7 @@ class Surfaces:
     lists: gateway_pb2_grpc.RecommendationServiceStub
     catalog: gateway_pb2_grpc.CatalogServiceStub
     http: httpx.AsyncClient
+    channel: grpc.aio.Channel
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ async def api(
     ):
         lists = gateway_pb2_grpc.RecommendationServiceStub(channel)  # type: ignore[no-untyped-call]
         catalog = gateway_pb2_grpc.CatalogServiceStub(channel)  # type: ignore[no-untyped-call]
-        yield Surfaces(lists, catalog, stack.http)
+        yield Surfaces(lists, catalog, stack.http, channel)
 
 
 def event(user: str, number: int, **changes: Any) -> dict[str, Any]:
@@ -80,7 +81,7 @@ async def refused(call: Any) -> str:
 
 
 def counted(call: str, field: str) -> float:
-    labels = {"call": call, "field": field}
+    labels = {"rpc": call, "field": field}
     return REGISTRY.get_sample_value("recstack_gateway_faults_total", labels) or 0.0
 
 
@@ -191,3 +192,36 @@ async def test_an_item_without_features(api: Surfaces) -> None:
         pb.RecordEventsRequest(events=[pb.UserEvent(**event("u", 1, item_id="bare"))])
     )
     assert recorded.accepted == 1
+
+
+async def test_bad_items_are_told_also_while_the_table_is_away(
+    api: Surfaces, own_redis: RedisServer
+) -> None:
+    own_redis.kill()
+    long = "i" * 257
+    for answer in (
+        await api.http.delete(f"/v1/items/{long}"),
+        await api.http.post(f"/v1/items/{long}/hide"),
+        await api.http.put(f"/v1/items/{long}", json={}),
+        await api.http.put(f"/v1/items/{long}/expiry", json={"expires_at": 0}),
+    ):
+        assert (answer.status_code, answer.json()["error"]["field"]) == (400, "item_id")
+    assert (await api.http.delete("/v1/items/i0001")).status_code == 503
+
+
+async def test_numbers_are_numbers(api: Surfaces) -> None:
+    for wrong in (True, "1", 1.5):
+        answer = await api.http.put("/v1/items/i0001/expiry", json={"expires_at": wrong})
+        assert (answer.status_code, answer.json()["error"]["field"]) == (400, "expires_at")
+    for k in ("20.0", "2_0", "true", " 5"):
+        answer = await api.http.get("/v1/items/i0001/similar", params={"k": k})
+        assert (answer.status_code, answer.json()["error"]["field"]) == (400, "k")
+    batch = [event("u", 1, value=True), event("u", 2, value=3)]
+    answer = (await api.http.post("/v1/events", json={"events": batch})).json()
+    assert (answer["accepted"], answer["errors"][0]["field"]) == (1, "value")
+
+
+async def test_bytes_that_are_no_request(api: Surfaces) -> None:
+    call = api.channel.unary_unary("/recsys.gateway.v1.RecommendationService/Recommend")
+    for wrong in (b"\xff", b"\x0a\x01\xff"):  # cut short; a user id that is not UTF-8
+        assert (await refused(call(wrong))).startswith("request: ")

@@ -28,12 +28,13 @@ from services.chassis.server import started
 from services.chassis.settings import ServerSettings
 from services.gateway.catalog.open import Catalog
 from services.gateway.catalog.servicer import NAME, CatalogServicer
+from services.gateway.collectors import ItemTableCollector, register
 from services.gateway.http.app import make_app
-from services.gateway.metrics import ItemTableCollector, register
 from services.gateway.release import GatewayRelease
 from services.items.store import STREAM, TABLE, VERSION, ItemStore
 from services.items.table import ItemTable
 from tests.redis import RedisServer, redis_server
+from tests.unit.gateway.doors import open_door
 from tests.unit.gateway.world import IDS, World, make_release, make_world
 
 __all__ = ["redis_server"]
@@ -69,7 +70,7 @@ async def calls(redis_server: RedisServer, release: GatewayRelease) -> AsyncIter
         world = make_world(release, catalog=catalog, deadline_seconds=60.0)
 
         async def mount(server: grpc.aio.Server, _stack: AsyncExitStack) -> Sequence[str]:
-            servicer = CatalogServicer(world.gateway.items, world.gateway.users)
+            servicer = CatalogServicer(world.gateway.items, world.gateway.users, open_door())
             gateway_pb2_grpc.add_CatalogServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
             return [NAME]
 

@@ -198,11 +198,11 @@ async def test_metrics_count_what_was_done(local: Stages, release: Path, catalog
         "recall_candidates_total",
         "prerank_candidates_total",
         "rank_candidates_total",
-        "rank_batch_seconds_count",
-        "rank_refused_total",
+        "rank_batch_duration_seconds_count",
+        "rank_refused_queries_total",
     )
     before = [_count(f"recstack_{name}") for name in names]
-    kept = _count("recstack_recall_channel_kept_total", channel="popular")
+    kept = _count("recstack_recall_channel_kept_items_total", channel="popular")
     recalled, light, full = await funnel(local, release, catalog)
     found = sum(len(one.candidates) for one in recalled)
     scored = sum(len(one.blended) for one in full)
@@ -212,7 +212,7 @@ async def test_metrics_count_what_was_done(local: Stages, release: Path, catalog
     assert grown == [len(recalled), found, found, scored, 1, 0]
     reports = [report for one in recalled for report in one.reports]
     popular = sum(report.kept for report in reports if report.channel == "popular")
-    assert _count("recstack_recall_channel_kept_total", channel="popular") == kept + popular
+    assert _count("recstack_recall_channel_kept_items_total", channel="popular") == kept + popular
 
 
 async def test_calls_from_many_tasks_are_all_answered(

@@ -225,7 +225,9 @@ async def test_operations(stack: Stack, release: Path) -> None:
         assert stats["windows"]["60"][stage]["requests"] == 1
         assert stats["windows"]["60"][stage]["error_rate"] == 0
     metrics = (await stack.http.get("/metrics")).text
-    assert 'recstack_gateway_requests_total{of="Recommend"} 1.0' in metrics
+    labels = f'{{code="OK",release="{release.name}",rpc="Recommend"}}'
+    assert f"recstack_gateway_requests_total{labels}" in metrics
+    assert 'recstack_gateway_request_duration_seconds_count{rpc="Recommend"} 1.0' in metrics
 
 
 async def test_a_taken_http_port_is_said_so(release: Path, own_redis: RedisServer) -> None:

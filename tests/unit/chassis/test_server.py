@@ -75,7 +75,7 @@ async def test_errors_have_a_status_and_no_stack_trace() -> None:
         assert crash.value.code() is grpc.StatusCode.INTERNAL
         assert crash.value.details() == "internal error"
     labels = {"service": "t", "rpc": "Rerank", "code": "INTERNAL"}
-    assert REGISTRY.get_sample_value("recstack_rpc_seconds_count", labels) == 1
+    assert REGISTRY.get_sample_value("recstack_rpc_duration_seconds_count", labels) == 1
 
 
 async def test_a_running_call_ends_before_the_server_does() -> None:

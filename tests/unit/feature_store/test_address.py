@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.chassis.errors import StartupError
+from services.chassis.redis import Login
 from services.feature_store.address import Address
 from services.feature_store.settings import FeatureStoreSettings
 
@@ -23,7 +24,7 @@ def test_urls(url: str, shown: str, greeting: object) -> None:
     address = Address.parse(url)
     assert str(address) == shown
     assert address.greeting == greeting
-    assert not address.tls
+    assert address.tls is None
     assert "pass" not in repr(address)
 
 
@@ -34,8 +35,15 @@ def test_tls() -> None:
 def test_a_password_file_goes_before_the_url(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("from file\r\n", "utf-8")
-    greeting = Address.parse("redis://:from-url@h", file).greeting
+    greeting = Address.parse("redis://:from-url@h", Login(password_file=file)).greeting
     assert greeting[0] == ("AUTH", "from file")
+
+
+def test_a_user_goes_before_the_url(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("secret", "utf-8")
+    greeting = Address.parse("redis://me@h", Login("feature_store", file)).greeting
+    assert greeting[0] == ("AUTH", "feature_store", "secret")
 
 
 def test_what_cannot_be_read_is_a_clear_error_without_the_password(tmp_path: Path) -> None:
@@ -43,7 +51,7 @@ def test_what_cannot_be_read_is_a_clear_error_without_the_password(tmp_path: Pat
         Address.parse("http://:secret@h")
     assert "secret" not in f"{wrong.value} {wrong.value.hint}"
     with pytest.raises(StartupError, match="password file"):
-        Address.parse("redis://", tmp_path / "absent")
+        Address.parse("redis://", Login(password_file=tmp_path / "absent"))
 
 
 def test_bits_that_are_no_power_of_two() -> None:

@@ -15,6 +15,7 @@ from services.chassis.settings import ServerSettings
 from services.gateway.catalog.servicer import CatalogServicer
 from services.gateway.http.app import make_app
 from services.gateway.servicer import NAME, RecommendationServicer
+from tests.unit.gateway.doors import open_door
 from tests.unit.gateway.world import World
 
 
@@ -33,9 +34,9 @@ async def served(world: World) -> AsyncIterator[Surfaces]:
     gateway = world.gateway
 
     async def mount(server: grpc.aio.Server, _stack: AsyncExitStack) -> Sequence[str]:
-        lists = RecommendationServicer(gateway)
+        lists = RecommendationServicer(gateway, open_door())
         gateway_pb2_grpc.add_RecommendationServiceServicer_to_server(lists, server)
-        catalog = CatalogServicer(gateway.items, gateway.users)
+        catalog = CatalogServicer(gateway.items, gateway.users, open_door())
         gateway_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
         return [NAME]
 

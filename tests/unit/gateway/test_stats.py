@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
-from services.gateway.metrics import StatsCollector, register
+from services.gateway.collectors import StatsCollector, register
 from services.gateway.stats import (
     BUCKETS,
     COUNTERS,
@@ -23,6 +23,7 @@ from services.gateway.stats import (
     summary,
 )
 from services.gateway.stats_report import merged, report
+from services.gateway.trace import Step
 from tests.unit.gateway.clock import Clock
 
 WITHIN = math.sqrt(RATIO) - 1 + 1e-9  # the stated bound: half a bucket
@@ -132,28 +133,36 @@ def test_prometheus_reads_the_same_arrays() -> None:
     stats = Stats(Clock())
     for seconds in (0.001, 0.001, 0.2):
         stats.meter("rank").add(seconds, error=seconds > 0.1)
+    whole = stats.meter("Recommend")
+    whole.add(0.1, degraded=True, short=True)
+    whole.add(0.1, empty=True, short=True)
+    whole.passed([Step("recall", 0, 200, 0.01, None), Step("rank", 200, 200, 0.01, None)])
+    whole.passed([Step("rank", 50, 10, 0.01, None)])
     registry = CollectorRegistry()
     register(registry, StatsCollector(stats))
     text = generate_latest(registry).decode()
-    assert 'recstack_gateway_requests_total{of="rank"} 3.0' in text
-    assert 'recstack_gateway_errors_total{of="rank"} 1.0' in text
-    assert 'recstack_gateway_seconds_count{of="rank"} 3.0' in text
-    assert 'recstack_gateway_seconds_sum{of="rank"} 0.202' in text
+    assert 'recstack_gateway_stage_duration_seconds_count{stage="rank"} 3.0' in text
+    assert 'recstack_gateway_stage_duration_seconds_sum{stage="rank"} 0.202' in text
+    assert 'recstack_gateway_request_duration_seconds_count{rpc="Recommend"} 2.0' in text
+    assert 'recstack_gateway_degraded_total{rpc="Recommend"} 1.0' in text
+    assert 'recstack_gateway_empty_lists_total{rpc="Recommend"} 1.0' in text
+    assert 'recstack_gateway_short_lists_total{rpc="Recommend"} 2.0' in text
+    assert 'recstack_gateway_stage_received_candidates_total{stage="rank"} 250.0' in text
+    assert 'recstack_gateway_stage_kept_candidates_total{stage="rank"} 210.0' in text
 
 
 def test_prometheus_buckets_hold_what_their_bounds_say() -> None:
     stats, registry = Stats(Clock()), CollectorRegistry()
+    name = "recstack_gateway_stage_duration_seconds"
     register(registry, StatsCollector(stats))
 
     def buckets() -> dict[float, float]:
         text = generate_latest(registry).decode()
-        lines = [
-            line for line in text.splitlines() if line.startswith("recstack_gateway_seconds_b")
-        ]
+        lines = [line for line in text.splitlines() if line.startswith(f"{name}_bucket")]
         return {
             float(line.split('le="')[1].split('"')[0]): float(line.rsplit(" ", 1)[1])
             for line in lines
-            if 'of="rank"' in line
+            if 'stage="rank"' in line
         }
 
     edges = [bound for bound in buckets() if bound != math.inf]

@@ -17,10 +17,11 @@ from services.chassis.channel import open_channel
 from services.chassis.server import started
 from services.chassis.settings import ServerSettings
 from services.gateway.client import gateway_stub
+from services.gateway.collectors import StatsCollector, register
 from services.gateway.http.app import make_app
 from services.gateway.http.boundary import MAX_BODY_BYTES
-from services.gateway.metrics import StatsCollector, register
 from services.gateway.servicer import NAME, RecommendationServicer
+from tests.unit.gateway.doors import open_door
 from tests.unit.gateway.world import IDS, World
 
 Stub = gateway_pb2_grpc.RecommendationServiceStub
@@ -38,7 +39,7 @@ async def http(world: World) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def stub(world: World) -> AsyncIterator[Stub]:
     async def mount(server: grpc.aio.Server, _stack: AsyncExitStack) -> Sequence[str]:
-        servicer = RecommendationServicer(world.gateway)
+        servicer = RecommendationServicer(world.gateway, open_door())
         gateway_pb2_grpc.add_RecommendationServiceServicer_to_server(servicer, server)
         return [NAME]
 
@@ -427,8 +428,8 @@ async def test_answers_are_as_openapi_says(world: World, http: httpx.AsyncClient
         ("/v1/users/{user_id}/explain", "/v1/users/u/explain", 200),
         ("/v1/sessions/{session_id}/explain", f"/v1/sessions/s/explain?item={IDS[3]}", 200),
         ("/v1/items/{item_id}/similar", f"/v1/items/{IDS[3]}/similar", 200),
-        ("/v1/items/{item_id}/similar", "/v1/items/nowhere/similar", "default"),
-        ("/v1/users/{user_id}/recommendations", "/v1/users/u/recommendations?k=0", "default"),
+        ("/v1/items/{item_id}/similar", "/v1/items/nowhere/similar", 404),
+        ("/v1/users/{user_id}/recommendations", "/v1/users/u/recommendations?k=0", 400),
     ]
     for template, path, code in calls:
         operation = document["paths"][template]["get"]
@@ -459,6 +460,6 @@ async def test_stats_and_metrics(world: World, http: httpx.AsyncClient) -> None:
         whole = stats["windows"][window]["Recommend"]
         assert (whole["requests"], whole["degraded_rate"], whole["error_rate"]) == (1, 1.0, 0.0)
         assert stats["windows"][window]["rank"]["error_rate"] == 1.0
-        assert sum(stats["arrays"][window]["rank"][5:]) == 1
+        assert sum(stats["arrays"][window]["rank"][len(stats["layout"]["counters"]) :]) == 1
     text = (await http.get("/metrics")).text
-    assert 'recstack_gateway_degraded_total{of="Recommend"} 1.0' in text
+    assert 'recstack_gateway_degraded_total{rpc="Recommend"} 1.0' in text

@@ -160,7 +160,7 @@ async def test_repeats_and_the_loss_by_bloom_filters_are_counted(
     keys = np.asarray(catalog.keys)
     crowded = BloomFilter.empty(1 << 10, 2).added(keys)
     context = UserContext("u", True, {}, History.empty(), Seen(keys[:0], (crowded,)))
-    names = ("repeated", "exhausted", "bloom_lost")
+    names = ("repeated_items", "exhausted_queries", "bloom_lost_items", "seen_dropped_items")
     before = [_counted(name) for name in names]
     asked = replace(query(20, seen_all(keys, recent=keys)), at_least=5)
     await recalled(model, asked, live_of(model))
@@ -170,6 +170,7 @@ async def test_repeats_and_the_loss_by_bloom_filters_are_counted(
     assert grown[:2] == [5, 1]
     assert grown[2] == pytest.approx(expected_loss(len(one.candidates), context.seen))
     assert grown[2] > 1
+    assert grown[3] > 1
 
 
 def _counted(name: str) -> float:

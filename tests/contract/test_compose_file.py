@@ -1,0 +1,196 @@
+"""The compose file agrees with itself, with the settings of the services and with Prometheus."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from recstack.container_secrets import READERS
+from services.chassis.settings import RedisSettings, ServerSettings
+from services.events.settings import EventsSettings
+from services.feature_store.settings import FeatureStoreSettings
+from services.gateway.settings import GatewaySettings
+from services.prerank.settings import PrerankSettings
+from services.rank.settings import RankSettings
+from services.recall.settings import RecallSettings
+from services.rerank.settings import RerankSettings
+
+ROOT = Path(__file__).parents[2]
+FILE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+DOCKERFILE = (ROOT / "deploy/images/Dockerfile").read_text()
+PROMETHEUS = yaml.safe_load((ROOT / "deploy/observability/prometheus.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = FILE["services"]
+ONCE = ("secrets", "bootstrap")
+SETTINGS: dict[str, type[ServerSettings]] = {
+    "events": EventsSettings,
+    "feature-store": FeatureStoreSettings,
+    "recall": RecallSettings,
+    "prerank": PrerankSettings,
+    "rank": RankSettings,
+    "rerank": RerankSettings,
+    "gateway": GatewaySettings,
+    "gateway-2": GatewaySettings,
+}
+STAGES = ("feature_store", "recall", "prerank", "rank", "rerank")
+SECRETS = "/recstack/var/secrets"
+DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
+
+
+def prefix(service: str) -> str:
+    return str(SETTINGS[service].model_config["env_prefix"])
+
+
+def port(service: str, field: str = "port") -> int:
+    return int(SETTINGS[service].model_fields[field].default)
+
+
+def given(service: str) -> dict[str, str]:
+    """What a service is told, by the names of its settings."""
+    start = prefix(service)
+    environment = SERVICES[service]["environment"]
+    assert all(name.startswith(start) for name in environment)
+    return {name.removeprefix(start).lower(): str(value) for name, value in environment.items()}
+
+
+def secret_folder(service: str) -> str:
+    """Whose secrets a service is given; empty: nobody's."""
+    found = [
+        volume["volume"]["subpath"]
+        for volume in SERVICES[service].get("volumes", ())
+        if isinstance(volume, dict) and volume["target"] == SECRETS
+    ]
+    return "".join(found)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_container_can_do_little(service: str) -> None:
+    told = SERVICES[service]
+    user, _, group = told.get("user", "").partition(":")
+    assert int(user) > 0
+    assert int(group) > 0
+    assert told["read_only"] is True
+    assert told["cap_drop"] == ["ALL"]
+    assert told["security_opt"] == ["no-new-privileges:true"]
+    assert told["tmpfs"]
+    assert told["init"] is True
+    for limit in ("cpus", "mem_limit", "pids_limit"):
+        assert told[limit]
+    assert "privileged" not in told
+    assert "cap_add" not in told
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_stays_is_watched_and_restarted(service: str) -> None:
+    told = SERVICES[service]
+    if service in ONCE:
+        assert told["restart"] == "on-failure:3"
+    else:
+        assert told["restart"] == "unless-stopped"
+        assert told["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+
+
+def test_ports_are_published_on_loopback_and_once() -> None:
+    published = [
+        DEFAULT.sub(r"\1", one) for told in SERVICES.values() for one in told.get("ports", ())
+    ]
+    assert published
+    assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", one) for one in published)
+    assert len({one.split(":")[1] for one in published}) == len(published)
+
+
+def test_only_what_is_published_or_fetches_is_on_a_network_with_a_way_out() -> None:
+    assert FILE["networks"]["inside"] == {"internal": True}
+    outside = {name for name, told in SERVICES.items() if "outside" in told.get("networks", ())}
+    assert outside == {name for name, told in SERVICES.items() if "ports" in told} | {"bootstrap"}
+
+
+def test_images_of_others_have_a_version() -> None:
+    built = {told["image"] for told in SERVICES.values() if "build" in told}
+    for image in {told["image"] for told in SERVICES.values()} - built:
+        assert re.fullmatch(r"[\w/-]+:v?\d+\.\d+\.\d+", image), image
+    for image in re.findall(r"^ARG (?:PYTHON|REDIS)=(\S+)$", DOCKERFILE, re.MULTILINE):
+        assert re.search(r":\d", image), image
+
+
+def test_every_target_is_in_the_dockerfile() -> None:
+    targets = re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE)
+    assert {told["build"]["target"] for told in SERVICES.values() if "build" in told} <= {*targets}
+
+
+def test_training_has_the_torch_that_the_package_names() -> None:
+    torch = re.search(r'"(torch==[^"]+)"', (ROOT / "pyproject.toml").read_text())
+    assert torch
+    assert f"ARG TORCH={torch[1]}\n" in DOCKERFILE
+    assert DEFAULT.sub(r"\1", SERVICES["bootstrap"]["build"]["args"]["TORCH"]) == torch[1]
+
+
+@pytest.mark.parametrize("service", SETTINGS)
+def test_a_service_has_every_setting_that_it_is_told(service: str) -> None:
+    module = prefix(service).removeprefix("RECSTACK_").removesuffix("_").lower()
+    assert SERVICES[service]["command"] == ["python", "-m", f"services.{module}"]
+    told = given(service)
+    assert {*told} <= {*SETTINGS[service].model_fields}
+    assert told["host"] == "0.0.0.0"
+    assert SERVICES[service]["healthcheck"]["test"][-1] == f"127.0.0.1:{port(service)}"
+
+
+@pytest.mark.parametrize("service", ["gateway", "gateway-2"])
+def test_a_gateway_finds_every_stage(service: str) -> None:
+    told = given(service)
+    for stage in STAGES:
+        host, _, number = told[stage].partition(":")
+        assert prefix(host) == f"RECSTACK_{stage.upper()}_"
+        assert int(number) == port(host)
+        assert SERVICES[service]["depends_on"][host] == {"condition": "service_healthy"}
+    inside = {one.rpartition(":")[2] for one in SERVICES[service]["ports"]}
+    assert inside == {str(port(service)), str(port(service, "http_port"))}
+
+
+def test_both_gateways_are_told_the_same() -> None:
+    assert SERVICES["gateway"]["environment"] == SERVICES["gateway-2"]["environment"]
+
+
+@pytest.mark.parametrize("service", SETTINGS)
+def test_secrets_are_files_of_the_folder_that_a_service_is_given(service: str) -> None:
+    folder = secret_folder(service)
+    files = {Path(value).name for name, value in given(service).items() if name.endswith("_file")}
+    assert files == {*READERS.get(folder, ())}
+    for name, value in given(service).items():
+        if re.search("password|key|token", name):
+            assert name.endswith("_file")
+            assert Path(value).parent == Path("var/secrets")
+    if issubclass(SETTINGS[service], RedisSettings):
+        assert given(service)["redis_user"] == folder
+    else:
+        assert not folder
+
+
+def test_every_folder_of_secrets_has_a_reader() -> None:
+    assert {secret_folder(service) for service in SERVICES} - {""} == {*READERS}
+
+
+def test_redis_reads_the_users_that_it_is_given() -> None:
+    lines = (ROOT / "deploy/redis/redis.conf").read_text().splitlines()
+    (users,) = (line.split()[1] for line in lines if line.startswith("aclfile "))
+    assert Path(users) in {Path(SECRETS) / name for name in READERS[secret_folder("redis")]}
+
+
+def test_prometheus_scrapes_every_service_where_its_metrics_are() -> None:
+    jobs = {
+        job["job_name"]: job["static_configs"][0]["targets"] for job in PROMETHEUS["scrape_configs"]
+    }
+    targets = {target for name, found in jobs.items() if name != "prometheus" for target in found}
+    assert targets == {f"{service}:{port(service, 'metrics_port')}" for service in SETTINGS}
+
+
+def test_the_build_sees_nothing_but_what_images_are_made_of() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    copied = re.findall(r"^COPY (?!--from)(?:--chmod=\d+ )?(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    sources = {source for words in copied for source in words.split()}
+    kept = [Path(rule.removeprefix("!")) for rule in rules if rule.startswith("!")]
+    assert all((ROOT / path).exists() for path in kept)
+    assert {s for s in sources if not any(Path(s).is_relative_to(path) for path in kept)} == set()

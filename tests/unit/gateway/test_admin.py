@@ -1,0 +1,172 @@
+"""AdminService on a real port: who is let in, and what it says."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from pydantic import SecretStr
+
+from recstack import admin
+from services.chassis.channel import open_channel
+from services.chassis.errors import StartupError
+from services.chassis.tls import OFF, Tls
+from services.gateway.admin.servicer import NAME, open_admin
+from services.gateway.admin.status import Reporter
+from services.gateway.admin.token import Token, read_token
+from services.gateway.release import GatewayRelease
+from services.gateway.settings import GatewaySettings
+from tests.certificates import certificates, tls_of
+from tests.unit.gateway.clock import Clock
+from tests.unit.gateway.world import World, make_world
+
+__all__ = ["certificates"]
+
+SECRET = "0123456789abcdef"
+ADDRESSES = {"rank": "rank:50054"}
+
+
+@asynccontextmanager
+async def serving(world: World, **told: Any) -> AsyncIterator[int]:
+    settings = GatewaySettings(
+        admin_token=SecretStr(SECRET), admin_port=0, drain_seconds=0.0, **told
+    )
+    async with AsyncExitStack() as stack:
+        port = await open_admin(
+            Reporter(world.gateway, settings, ADDRESSES, lambda: 1_700_000_000.5), settings, stack
+        )
+        assert port is not None
+        yield port
+
+
+async def called(port: int, method: str, *metadata: tuple[str, str]) -> grpc.StatusCode:
+    async with open_channel(f"127.0.0.1:{port}") as channel:
+        try:
+            await channel.unary_unary(method)(b"", metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            return error.code()
+        return grpc.StatusCode.OK
+
+
+@pytest.mark.parametrize(
+    ("authorization", "method", "code"),
+    [
+        (f"Bearer {SECRET}", f"/{NAME}/GetStatus", grpc.StatusCode.OK),
+        (f"bearer  {SECRET} ", f"/{NAME}/GetStatus", grpc.StatusCode.OK),
+        (f"Bearer {SECRET}x", f"/{NAME}/GetStatus", grpc.StatusCode.UNAUTHENTICATED),
+        (f"Bearer {SECRET[:-1]}", f"/{NAME}/GetStatus", grpc.StatusCode.UNAUTHENTICATED),
+        (f"Basic {SECRET}", f"/{NAME}/GetStatus", grpc.StatusCode.UNAUTHENTICATED),
+        (SECRET, f"/{NAME}/GetStatus", grpc.StatusCode.UNAUTHENTICATED),
+        ("Bearer", f"/{NAME}/GetStatus", grpc.StatusCode.UNAUTHENTICATED),
+        ("", f"/{NAME}/GetStatus", grpc.StatusCode.UNAUTHENTICATED),
+        ("", f"/{NAME}/Nothing", grpc.StatusCode.UNAUTHENTICATED),
+        ("", "/grpc.reflection.v1alpha.ServerReflection/X", grpc.StatusCode.UNAUTHENTICATED),
+        (f"Bearer {SECRET}", f"/{NAME}/Nothing", grpc.StatusCode.UNIMPLEMENTED),
+    ],
+)
+async def test_the_token_alone_opens(
+    world: World, authorization: str, method: str, code: grpc.StatusCode
+) -> None:
+    async with serving(world) as port:
+        assert await called(port, method, ("authorization", authorization)) is code
+
+
+async def test_without_metadata_it_is_closed(world: World) -> None:
+    async with serving(world) as port:
+        assert await called(port, f"/{NAME}/GetStatus") is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def asked(port: int, tls: Tls = OFF) -> admin.Status:
+    return await asyncio.to_thread(admin.status, f"127.0.0.1:{port}", SECRET, tls)
+
+
+async def test_the_status_is_that_of_the_gateway(release: GatewayRelease) -> None:
+    clock = Clock()
+    world = make_world(release, clock)
+    breaker = world.gateway.guards.rank.breaker
+    while not breaker.tripped:
+        breaker.failed()
+        clock.move(0.1)
+    async with serving(world, deadline_seconds=0.25, recall_limit=500) as port:
+        status = await asked(port)
+    assert status.started_at == 1_700_000_000
+    assert status.releases == {world.gateway.release.id: len(world.gateway.release)}
+    by_name = {stage.stage: stage for stage in status.stages}
+    assert list(by_name) == [guard.name for guard in world.gateway.guards.all]
+    assert by_name["rank"] == admin.Stage("rank", "rank:50054", True, 1)
+    assert by_name["recall"] == admin.Stage("recall", "", False, 0)
+    assert status.limits == {
+        "deadline_ms": 250,
+        "request_bytes": 4 * 2**20,
+        "recall_candidates": 500,
+        "rank_candidates": 200,
+    }
+    assert status.certificate_expires_at is None
+
+
+async def test_by_tls_it_tells_until_when(world: World, certificates: Path) -> None:
+    mine = tls_of(certificates, "gateway")
+    told = {"tls_ca": mine.ca, "tls_certificate": mine.certificate, "tls_key": mine.key}
+    async with serving(world, admin_host="0.0.0.0", **told) as port:
+        status = await asked(port, tls_of(certificates, "client"))
+        with pytest.raises(admin.AdminError, match="UNAVAILABLE"):
+            await asked(port, Tls(mine.ca))
+    assert status.certificate_expires_at is not None
+    assert 364 * 86_400 < status.certificate_expires_at - time.time() < 366 * 86_400
+    assert status.clients_asked
+
+
+async def test_a_token_is_never_sent_in_plain_text_over_a_network(world: World) -> None:
+    with pytest.raises(StartupError, match="would show its token"):
+        async with serving(world, admin_host="0.0.0.0"):
+            pass
+
+
+async def test_a_taken_port_is_said(world: World) -> None:
+    async with serving(world) as port:
+        settings = GatewaySettings(admin_token=SecretStr(SECRET), admin_port=port)
+        async with AsyncExitStack() as stack:
+            reporter = Reporter(world.gateway, settings, {}, time.time)
+            with pytest.raises(StartupError, match=f"cannot listen on 127.0.0.1:{port}"):
+                await open_admin(reporter, settings, stack)
+
+
+async def test_without_a_token_there_is_no_admin_service(world: World) -> None:
+    settings = GatewaySettings()
+    async with AsyncExitStack() as stack:
+        reporter = Reporter(world.gateway, settings, {}, time.time)
+        assert await open_admin(reporter, settings, stack) is None
+
+
+def test_tokens_that_are_none(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("short\n")
+    with pytest.raises(StartupError, match="has 5 bytes") as short:
+        read_token(file, SECRET)
+    assert "short" not in f"{short.value} {short.value.hint}"
+    with pytest.raises(StartupError, match="has 15 bytes"):
+        read_token(None, SECRET[1:])
+    with pytest.raises(StartupError, match="cannot be read"):
+        read_token(tmp_path / "absent", SECRET)
+    file.write_text("")
+    with pytest.raises(StartupError, match="has 0 bytes"):
+        read_token(file, "")
+
+
+def test_the_file_goes_before_the_value(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("f" * 16 + "\n")
+    token = read_token(file, SECRET)
+    assert token is not None
+    assert token.admits("Bearer " + "f" * 16)
+    assert not token.admits(f"Bearer {SECRET}")
+
+
+def test_bytes_of_any_kind_are_refused() -> None:
+    token = Token(SECRET.encode())
+    for given in (None, b"\xff\xfe", "Bearer ünd", b"Bearer \x00"):
+        assert not token.admits(given)

@@ -30,6 +30,8 @@ async def controlled(supervisor: Supervisor) -> AsyncIterator[str]:
                 await writer.drain()
         except ConnectionError:
             pass  # it asked and went away
+        except asyncio.CancelledError:
+            pass  # the stack ends: whoever asked finds the last line missing
         finally:
             tasks.discard(task)
             writer.close()
@@ -47,7 +49,7 @@ async def controlled(supervisor: Supervisor) -> AsyncIterator[str]:
 
 
 async def _done(supervisor: Supervisor, asked: bytes) -> AsyncIterator[dict[str, str]]:
-    """Restarts the named children, or all, one after another."""
+    """Restarts the named children, or all, one after another; the last line says how it ended."""
     try:
         for name in json.loads(asked)["restart"] or supervisor.restartable:
             yield {"restarting": name}
@@ -55,6 +57,10 @@ async def _done(supervisor: Supervisor, asked: bytes) -> AsyncIterator[dict[str,
             yield {"restarted": name}
     except StartupError as error:
         yield {"error": str(error), "hint": error.hint}
+    except Exception as error:  # noqa: BLE001 - whoever asked must hear of it, the stack runs on
+        yield {"error": f"the stack failed at it: {error!r}", "hint": ""}
+    else:
+        yield {"done": "restart"}
 
 
 def restart(workspace: Workspace, names: Sequence[str]) -> Iterator[str]:
@@ -79,3 +85,6 @@ def restart(workspace: Workspace, names: Sequence[str]) -> Iterator[str]:
                 raise StartupError(told["error"], told["hint"])
             if "restarted" in told:
                 yield told["restarted"]
+            if "done" in told:
+                return
+    raise StartupError("the stack went away before it was done", "see whether it still runs")

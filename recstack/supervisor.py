@@ -14,6 +14,7 @@ from services.chassis.errors import StartupError
 Say = Callable[[str], None]
 
 CANNOT_START = 2  # exit code of a service that refuses to start, and says why
+NOTHING = 0  # the signal that does nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Supervisor:
         self._say = say
         self._patience = patience or Patience()
         self._processes: dict[str, Process] = {}
+        self._places = {child.name: asyncio.Lock() for child in self._children}
+        self._replaced: set[Process] = set()
         self._keepers: list[asyncio.Task[None]] = []
         self._refused: asyncio.Queue[str] = asyncio.Queue()
 
@@ -95,6 +98,8 @@ class Supervisor:
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
+        # They have had their SIGTERM: another would end them at once.
+        await asyncio.gather(*(end(p, self._patience.grace, NOTHING) for p in self._replaced))
         for phase in reversed(self._phases):
             await asyncio.gather(*map(self._end, phase))
 
@@ -113,11 +118,14 @@ class Supervisor:
             process = await spawn(child, address)
             try:
                 await self._serving(child, process, ready)
+                async with self._places[name]:
+                    before, self._processes[name] = self._processes[name], process
+                    self._replaced.add(before)
             except BaseException:
                 await end(process, self._patience.grace, signal.SIGINT)
                 raise
-        before, self._processes[name] = self._processes[name], process
         await end(before, self._patience.leaving)
+        self._replaced.discard(before)
 
     async def _serving(self, child: Child, process: Process, ready: asyncio.Event) -> None:
         waits = (asyncio.create_task(ready.wait()), asyncio.create_task(process.wait()))
@@ -152,8 +160,9 @@ class Supervisor:
                 delay = self._patience.first_delay
             self._say(f"{child.name} {ending(code)}; restarting in {delay:.1f} s")
             await asyncio.sleep(delay)
-            if self._processes[child.name] is process:
-                self._processes[child.name] = await spawn(child)
+            async with self._places[child.name]:
+                if self._processes[child.name] is process:
+                    self._processes[child.name] = await spawn(child)
             delay = min(delay * 2, self._patience.last_delay)
 
     async def _answering(self, child: Child) -> None:

@@ -2,11 +2,13 @@
 
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from services.chassis.errors import StartupError
 
+_called_with: dict[Path, int] = {}
 _END = "-----END CERTIFICATE-----"
 _VERSION, _UTC_TIME = 0xA0, 0x17
 
@@ -25,6 +27,23 @@ def expires_at(file: Path) -> int:
         raise StartupError(f"the certificate {file} cannot be read", str(error)) from error
     except (ValueError, LookupError, StopIteration) as error:
         raise StartupError(f"{file} holds no certificate in PEM") from error
+
+
+def note_called_with(file: Path) -> None:
+    """A client of this process has read the file, and goes on with what was in it."""
+    with suppress(StartupError):
+        until = expires_at(file)
+        _called_with[file] = min(until, _called_with.get(file, until))
+
+
+def in_use_until(file: Path) -> int:
+    """The end of the certificate in the file now, or of what clients have read there, if sooner.
+
+    Raises:
+        StartupError: as `expires_at`.
+    """
+    until = expires_at(file)
+    return min(until, _called_with.get(file, until))
 
 
 def _not_after(der: bytes) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from secrets import token_hex
 from typing import Any
 
 import grpc
@@ -11,7 +12,8 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]
 CALLS = 64
 """Taken at once, in about four turns of the loop; waiting for so many costs 20 µs."""
 
-_MARK = "#"
+_MARK = f"#{token_hex(16)}."
+"""Secret, as no request of core's takes a call of a copy's own name: it would wait for ever."""
 
 
 class _Server(cygrpc.AioServer):  # type: ignore[misc]
@@ -19,17 +21,16 @@ class _Server(cygrpc.AioServer):  # type: ignore[misc]
 
     With turns of 2 ms that is 100 calls/s. What comes beyond waits in gRPC's core, where no limit
     of ours sees it, and is late before it is looked at. Here a method of `many` is registered under
-    CALLS names, each of which takes calls of the one: "/a.B/C", "/a.B/C#1", "/a.B/C#2", ...
+    several names, each of which takes calls of the one: "/a.B/C", "/a.B/C#….1", "/a.B/C#….2", ...
     """
 
-    many: frozenset[str] = frozenset()
+    many: Mapping[str, int] = {}
 
     def add_registered_method_handlers(self, handlers: Mapping[str, Any]) -> None:
         copies = {
             f"{method}{_MARK}{number}": handler
             for method, handler in handlers.items()
-            if method in self.many
-            for number in range(1, CALLS)
+            for number in range(1, self.many.get(method, 1))
         }
         super().add_registered_method_handlers({**handlers, **copies})
 
@@ -63,7 +64,9 @@ def make_server(*args: Any, **kwargs: Any) -> grpc.aio.Server:
         cygrpc.AioServer = plain
 
 
-def take_many(server: grpc.aio.Server, service: str, methods: Iterable[str]) -> None:
-    """Takes many calls of these methods at once; call it before the service is added."""
+def take_many(
+    server: grpc.aio.Server, service: str, methods: Iterable[str], calls: int = CALLS
+) -> None:
+    """Takes so many calls of these methods at once; call it before the service is added."""
     inner = server._server  # type: ignore[attr-defined]
-    inner.many |= {f"/{service}/{method}" for method in methods}
+    inner.many = {**inner.many, **{f"/{service}/{method}": calls for method in methods}}

@@ -24,7 +24,12 @@ class ServiceLoop(uvloop.Loop):
 
     Measured with turns of 1 ms: 200 calls/s as it comes, 2200 to 3200 like this and with calls
     taken as in `intake`.
+
+    Attributes:
+        reads_all: whether gRPC's reader was found, by its name.
     """
+
+    reads_all = False
 
     def add_reader(  # type: ignore[override]  # arguments of any type
         self, fd: Any, callback: Callable[..., Any], *args: Any
@@ -33,6 +38,7 @@ class ServiceLoop(uvloop.Loop):
         inner = getattr(callback, "func", callback)
         if getattr(inner, "__qualname__", "") == "PollerCompletionQueue._handle_events":
             callback = _drained(fd, callback)
+            self.reads_all = True
         super().add_reader(fd, callback, *args)
 
 

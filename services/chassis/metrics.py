@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY, Histogram, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from services.chassis.address import joined
-from services.chassis.certificate import expires_at
+from services.chassis.certificate import in_use_until
 from services.chassis.errors import StartupError
 from services.chassis.settings import ServerSettings
 from services.chassis.tls import server_context
@@ -62,9 +62,9 @@ def endpoint(settings: ServerSettings) -> Iterator[None]:
 
 
 def _expires_at(certificate: Path | None) -> float:
-    """Unix seconds, of the file as it is now; -1 without one, 0 when it cannot be read."""
+    """Unix seconds; -1 without a certificate, 0 when its file cannot be read."""
     try:
-        return -1.0 if certificate is None else expires_at(certificate)
+        return -1.0 if certificate is None else in_use_until(certificate)
     except StartupError:
         return 0.0
 

@@ -4,8 +4,8 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -13,7 +13,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.chassis import log, loop, metrics, notify, tracing_server
+from services.chassis import fit, log, loop, metrics, notify, port, tracing_server
 from services.chassis.address import joined
 from services.chassis.channel import MAX_MESSAGE_BYTES
 from services.chassis.credentials import server_credentials
@@ -29,6 +29,21 @@ class Lifetime(AsyncExitStack):
 
     leaving = False
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._doors: list[AsyncExitStack] = []
+
+    def door(self) -> AsyncExitStack:
+        """Holds a port where calls come in: it ends with the running calls, before the rest."""
+        door = AsyncExitStack()
+        self._doors.append(door)
+        self.push_async_callback(door.aclose)
+        return door
+
+    async def close_doors(self) -> None:
+        """All at the same time, so that none takes from the time of another."""
+        await asyncio.gather(*(door.aclose() for door in self._doors))
+
 
 Mount = Callable[[grpc.aio.Server, Lifetime], Awaitable[Sequence[str]]]
 """Registers servicers, enters resources on the stack, returns the full names of the services."""
@@ -36,22 +51,27 @@ Mount = Callable[[grpc.aio.Server, Lifetime], Awaitable[Sequence[str]]]
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server that answers. `port` is the one it listens on."""
+    """A server that answers. `port` is the one it listens on, `metrics` holds that of /metrics."""
 
     server: grpc.aio.Server
     health: Any
     port: int
     lifetime: Lifetime
+    metrics: ExitStack = field(default_factory=ExitStack)
 
     async def leave(self) -> None:
-        """Tells clients to go elsewhere, and goes on answering those that do not: a lame duck."""
+        """Tells clients to go elsewhere, and goes on answering those that do not: a lame duck.
+
+        /metrics is closed: of two processes at one port, a scrape would see now one, now the other.
+        """
         self.lifetime.leaving = True
         await self.health.enter_graceful_shutdown()
+        await asyncio.to_thread(self.metrics.close)
 
     async def drain(self, seconds: float) -> None:
         """Takes no more calls, has clients open other connections, lets running calls end."""
         await self.leave()
-        await self.server.stop(seconds)
+        await asyncio.gather(self.server.stop(seconds), self.lifetime.close_doors())
 
 
 @asynccontextmanager
@@ -60,9 +80,13 @@ async def started(
 ) -> AsyncIterator[RunningServer]:
     """A running server; drained when the context ends.
 
+    It listens when all is mounted: on a shared port the kernel gives connections to each process
+    that listens, also to one that loads a release for seconds.
+
     Raises:
         StartupError: when it cannot listen, or from `mount`.
     """
+    _check(service, settings)
     server = make_server(
         interceptors=[TrueNames(), *tracing_server.interceptors(), BoundaryInterceptor(service)],
         options=(
@@ -71,10 +95,8 @@ async def started(
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         ),
     )
-    port = listen(service, server, (settings.host, settings.port), settings)
     async with Lifetime() as stack:
         metrics.BUILD_INFO.labels(service, version("recstack")).set(1)
-        stack.enter_context(metrics.endpoint(settings))
         names = [
             *await mount(server, stack),
             health.SERVICE_NAME,
@@ -82,14 +104,30 @@ async def started(
         servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]
         health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+        number = listen(service, server, (settings.host, settings.port), settings)
         await server.start()
-        for name in ["", *names]:
-            await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
-        running = RunningServer(server, servicer, port, stack)
+        running = RunningServer(server, servicer, number, stack)
         try:
+            running.metrics.enter_context(metrics.endpoint(settings))
+            for name in ["", *names]:
+                await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
             yield running
         finally:
             await running.drain(settings.drain_seconds)
+
+
+def _check(service: str, settings: ServerSettings) -> None:
+    """Finds out what `listen` would, before anything is loaded.
+
+    Raises:
+        StartupError: a port cannot be had, or the files of TLS cannot be read.
+    """
+    port.check(service, (settings.host, settings.port), settings.reuse_port)
+    if settings.metrics_port:
+        place = settings.host, settings.metrics_port
+        port.check(f"{service}: /metrics", place, settings.reuse_port)
+    if settings.tls.serves:
+        server_credentials(settings.tls, settings.asks_clients)
 
 
 def listen(
@@ -106,10 +144,7 @@ def listen(
             return server.add_insecure_port(address)
         return server.add_secure_port(address, server_credentials(tls, settings.asks_clients))
     except RuntimeError as error:
-        raise StartupError(
-            f"{service} cannot listen on {address}",
-            "stop the process that holds the port, or choose another port or host",
-        ) from error
+        raise port.refused(service, place) from error
 
 
 def run(service: str, settings: ServerSettings, mount: Mount) -> int:
@@ -135,6 +170,8 @@ async def _serve(service: str, settings: ServerSettings, mount: Mount) -> None:
     signals = _signals()
     async with started(service, settings, mount) as running:
         logger.info("serving", host=settings.host, port=running.port)
+        if lacking := fit.missing(asyncio.get_running_loop()):
+            logger.warning("gRPC is not the one expected: calls wait under load", missing=lacking)
         notify.ready(settings.notify_socket)
         if await signals.get() == signal.SIGTERM:
             logger.info("leaving", seconds=settings.lame_duck_seconds)

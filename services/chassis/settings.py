@@ -7,6 +7,7 @@ from typing import Annotated, Self, TypeVar
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings
 
+from services.chassis.address import is_loopback
 from services.chassis.redis import Login
 from services.chassis.tls import Tls
 
@@ -33,11 +34,14 @@ class ServerSettings(BaseSettings):
         tls_certificate, tls_key: files of this service's own; with them it speaks TLS on all its
             ports, and shows them to the services and the Redis that it calls.
         tls_ca: file of the CA whose certificates are trusted; with it services are called by TLS.
+            Beyond loopback it needs a certificate: alone it would leave this service's ports open.
         tls_ask_clients: with a CA, only clients with a certificate of it are served.
         max_request_bytes: a larger gRPC request is refused with RESOURCE_EXHAUSTED.
         trace_endpoint: where an OpenTelemetry collector takes OTLP over gRPC, http://host:port or
             https://host:port (TLS); empty: no traces.
-        trace_ratio: share of the requests without a trace of their caller that begin one.
+        trace_ratio: share of the requests that are traced where no caller has decided it.
+        trace_parents: a caller's trace context decides whether its request is traced; else the
+            ratio does, and of the context the trace id is kept.
     """
 
     host: str = "127.0.0.1"
@@ -55,10 +59,15 @@ class ServerSettings(BaseSettings):
     max_request_bytes: int = Field(default=16 * 2**20, ge=1024)
     trace_endpoint: Annotated[str, Field(pattern="^(https?://[^/]+/?)?$")] = ""
     trace_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
+    trace_parents: bool = True
 
     @model_validator(mode="after")
     def _files_go_together(self) -> Self:
-        self.tls  # noqa: B018 - it says what is missing
+        if self.tls.calls and not self.tls.serves and not is_loopback(self.host):
+            raise ValueError(
+                f"with tls_ca alone {self.host} would be served in plain text: "
+                "set tls_certificate and tls_key too"
+            )
         return self
 
     @property

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from services.chassis.certificate import note_called_with
 from services.chassis.errors import StartupError
 from services.chassis.log import get_logger
 
@@ -73,6 +74,8 @@ def client_context(tls: Tls) -> ssl.SSLContext:
             context.load_cert_chain(*tls.pair)
     except (OSError, ValueError) as error:
         raise _unreadable(tls, error) from None
+    if tls.certificate is not None:
+        note_called_with(tls.certificate)
     return context
 
 

@@ -3,14 +3,21 @@
 import logging
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from random import random
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import (
+    Decision,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
 
 from services.chassis.credentials import channel_credentials
 from services.chassis.log import get_logger
@@ -32,8 +39,7 @@ def opened(service: str, settings: ServerSettings) -> Iterator[Tracing]:
             "service.instance.id": f"{socket.gethostname()}:{os.getpid()}",
         }
     )
-    sampler = ParentBased(TraceIdRatioBased(settings.trace_ratio))
-    provider = TracerProvider(sampler, resource, shutdown_on_exit=False)
+    provider = TracerProvider(sampler_of(settings), resource, shutdown_on_exit=False)
     exporter = Patient(_exporter(settings))
     processor = BatchSpanProcessor(
         exporter, max_queue_size=QUEUE_SPANS, schedule_delay_millis=EVERY_MILLISECONDS
@@ -45,6 +51,31 @@ def opened(service: str, settings: ServerSettings) -> Iterator[Tracing]:
     finally:
         exporter.closing = True
         provider.shutdown()
+
+
+def sampler_of(settings: ServerSettings) -> Sampler:
+    """Which requests are traced; below a span of this process, what that one is."""
+    if settings.trace_parents:
+        return ParentBased(TraceIdRatioBased(settings.trace_ratio))
+    drawn = Drawn(settings.trace_ratio)
+    return ParentBased(drawn, remote_parent_sampled=drawn, remote_parent_not_sampled=drawn)
+
+
+class Drawn(Sampler):
+    """A share of the requests, whatever their trace ids: a caller chooses its own."""
+
+    def __init__(self, ratio: float, draw: Callable[[], float] = random) -> None:
+        """`draw`: gives numbers of [0, 1)."""
+        self._ratio = ratio
+        self._draw = draw
+
+    def should_sample(self, *_: object, **__: object) -> SamplingResult:
+        """Drawn anew for each request."""
+        sampled = self._draw() < self._ratio
+        return SamplingResult(Decision.RECORD_AND_SAMPLE if sampled else Decision.DROP)
+
+    def get_description(self) -> str:
+        return f"Drawn{{{self._ratio}}}"
 
 
 class Patient(SpanExporter):

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from services.chassis import tracing
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
     from services.chassis.tracing_spans import Tracing
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-
-def traced(app: App, prefix: str) -> App:
+def traced(app: ASGIApp, prefix: str) -> ASGIApp:
     """The ASGI application; its paths that start with `prefix` have spans if there are traces."""
     active = tracing.active()
     return app if active is None else _TracedApp(app, prefix, active)
@@ -25,12 +21,12 @@ def traced(app: App, prefix: str) -> App:
 class _TracedApp:
     """The span says which route was taken, never the path: that may hold the id of a user."""
 
-    def __init__(self, app: App, prefix: str, tracing: Tracing) -> None:
+    def __init__(self, app: ASGIApp, prefix: str, tracing: Tracing) -> None:
         self._app = app
         self._prefix = prefix
         self._tracing = tracing
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
             await self._app(scope, receive, send)
             return

@@ -109,9 +109,10 @@ class Funnel:
         answer = await self._guards.contexts.ask(ContextQuery(run.asked.user_id, share), share)
         run.note("feature_store", 0, 0, answer)
         version = answer.value.items_version if answer.value is not None else None
+        start = self._clock()
         failure = await self.takedown.reach(version, run.budget.share("recall") * TAKEDOWN_PART)
         if failure is not None:
-            run.degraded.append(("takedown", failure))
+            run.lacks("takedown", failure, self._clock() - start)
         return answer.value or UserContext.unknown(run.asked.user_id)
 
     async def _recall(self, run: Run, context: UserContext) -> Recalled:
@@ -223,7 +224,7 @@ class Funnel:
         query = MarkShownQuery(run.asked.user_id, keys, run.asked.request.now, share)
         answer = await self._guards.marks.ask(query, share)
         if answer.failure is not None:
-            run.degraded.append(("seen", answer.failure))
+            run.lacks("seen", answer.failure, answer.seconds)
 
 
 def _without_seen(context: UserContext) -> UserContext:

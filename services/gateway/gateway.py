@@ -11,6 +11,7 @@ from services.domain.stages import Similar, SimilarQuery
 from services.domain.user_state import Appended, AppendEventsQuery
 from services.gateway import checks, limits
 from services.gateway.admission.admission import Admission
+from services.gateway.admission.delay import cancelled_after, made_in
 from services.gateway.answer import Answer, answer, similar_answer
 from services.gateway.catalog.items import Items, ItemsConfig
 from services.gateway.counted import Counted
@@ -22,13 +23,7 @@ from services.gateway.known_items import by_known_items
 from services.gateway.metrics import count_faults
 from services.gateway.page_token import PageTokens
 from services.gateway.request_log import RequestLog
-from services.gateway.requests import (
-    EventInput,
-    Fault,
-    ListRequest,
-    RecommendInput,
-    UserEvents,
-)
+from services.gateway.requests import EventInput, Fault, ListRequest, RecommendInput, UserEvents
 from services.gateway.resilience.budget import Clock, request_seconds
 from services.gateway.resilience.guard import Answered
 from services.gateway.resilience.guards import Guards
@@ -109,14 +104,18 @@ class Gateway:
         Raises:
             InvalidArgumentError: names the field.
         """
-        asked = self._asked(given)
-        with Counted(self._meters["Recommend"], self._config.clock, self.release.id) as counted:
-            trace = await self._funnel.run(asked, self._seconds(caller))
-            result = self._with_next_page(given, trace, answer(trace, self.release, request_id))
-            counted.served(trace)
-            counted.listed(len(result.items), asked.k)
-        if self._config.admission is not None:
-            self._config.admission.observe(counted.seconds - trace.waited)
+        asked, seconds = self._asked(given), self._seconds(caller)
+        counted = Counted(self._meters["Recommend"], self._config.clock, self.release.id)
+        try:
+            with counted:
+                trace = await self._funnel.run(asked, seconds)
+                result = self._with_next_page(given, trace, answer(trace, self.release, request_id))
+                counted.served(trace)
+                counted.listed(len(result.items), asked.k)
+        except asyncio.CancelledError:
+            self._observe(cancelled_after(counted.seconds, seconds, self._seconds(None)))
+            raise
+        self._observe(made_in(counted.seconds, trace.waits, seconds, self._seconds(None)))
         if self._config.log is not None:
             self._config.log.offer(trace, request_id)
         return result
@@ -228,6 +227,10 @@ class Gateway:
         return await self.guards.events.ask(
             AppendEventsQuery(user.user_id, user.events, seconds), seconds
         )
+
+    def _observe(self, delay: float) -> None:
+        if self._config.admission is not None:
+            self._config.admission.observe(delay)
 
     def _seconds(self, caller: float | None) -> float:
         return request_seconds(self._config.seconds, caller)

@@ -38,6 +38,8 @@ from services.inference.startup import load_slots
 
 API_PREFIX = "/v1/"
 MANY = ("Recommend",)
+SOME = ("RecordEvents", "SimilarItems")
+SOME_CALLS = 16  # taken at once: they are short, and each that waits for one costs
 
 OpenStages = Callable[[GatewaySettings, AsyncExitStack], Awaitable[Stages]]
 
@@ -68,6 +70,7 @@ def mounted(settings: GatewaySettings, open_stages: OpenStages, own_port: int = 
             stack.callback(register(REGISTRY, collector))
         door = Door(admission)
         take_many(server, NAME, MANY)
+        take_many(server, NAME, SOME, SOME_CALLS)
         gateway_pb2_grpc.add_RecommendationServiceServicer_to_server(  # type: ignore[no-untyped-call]
             RecommendationServicer(gateway, door), server
         )
@@ -76,11 +79,12 @@ def mounted(settings: GatewaySettings, open_stages: OpenStages, own_port: int = 
         )
         plain = make_app(gateway, REGISTRY, worker=os.getpid())
         app = leaving(admitted(traced(plain, API_PREFIX), admission), lambda: stack.leaving)
-        await stack.enter_async_context(serving(app, settings))
+        await stack.door().enter_async_context(serving(app, settings))
         if own_port:
             alone = settings.model_copy(update={"http_port": own_port})
-            await stack.enter_async_context(serving(app, alone))
-        await open_admin(Reporter(gateway, settings, stages.addresses, time.time), settings, stack)
+            await stack.door().enter_async_context(serving(app, alone))
+        reporter = Reporter(gateway, settings, stages.addresses, time.time)
+        await open_admin(reporter, settings, stack.door())
         return [NAME, CATALOG]
 
     return mount

@@ -10,7 +10,7 @@ from services.domain.outcome import Failure
 from services.gateway.requests import ListRequest
 from services.gateway.resilience.budget import Budget
 from services.gateway.resilience.guard import Answered
-from services.gateway.trace import Step, Trace
+from services.gateway.trace import Step, Trace, Wait
 
 
 @dataclass(slots=True)
@@ -23,12 +23,18 @@ class Run:
     steps: list[Step] = field(default_factory=list)
     degraded: list[tuple[str, Failure]] = field(default_factory=list)
     taken_down: list[I32] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
 
     def note(self, stage: str, received: int, kept: int, answer: Answered[Any]) -> None:
         """How asking a stage ended."""
         self.steps.append(Step(stage, received, kept, answer.seconds, answer.failure))
         if answer.failure is not None:
-            self.degraded.append((stage, answer.failure))
+            self.lacks(stage, answer.failure, answer.seconds)
+
+    def lacks(self, part: str, failure: Failure, seconds: float) -> None:
+        """A part of the answer is missing, after it was waited for."""
+        self.degraded.append((part, failure))
+        self.waits.append(Wait(failure.reason, seconds))
 
     def trace(self, **made: Any) -> Trace:
         """The whole way, with what was made on it."""
@@ -36,6 +42,7 @@ class Run:
             request=self.asked,
             steps=tuple(self.steps),
             degraded=tuple(self.degraded),
+            waits=tuple(self.waits),
             taken_down=np.concatenate([np.empty(0, np.int32), *self.taken_down]),
             **made,
         )

@@ -79,3 +79,4 @@ class GatewaySettings(ReleaseSettings, RedisSettings):
     batch_items: Annotated[int, Field(ge=1)] = 8000
     retry_ratio: Annotated[float, Field(ge=0, le=1)] = 0.1
     trace_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+    trace_parents: bool = False  # the public decides nothing

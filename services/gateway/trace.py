@@ -1,13 +1,14 @@
 """What happened to one request on its way: the answer is made of it, and `explain` reads it."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from services.domain.arrays import F32, I32
 from services.domain.candidates import Candidates
 from services.domain.context import UserContext
-from services.domain.outcome import Failure
+from services.domain.outcome import Failure, Reason
 from services.domain.stages import (
     Recalled,
     RuleNote,
@@ -43,6 +44,13 @@ class Step:
     failure: Failure | None
 
 
+class Wait(NamedTuple):
+    """Seconds that a request waited for what then gave nothing, and why it did not."""
+
+    reason: Reason
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """The way of one request.
@@ -57,6 +65,7 @@ class Trace:
         steps: the stages in their order.
         degraded: stage and failure of everything that was skipped, in the order of the way.
         taken_down: rows that recall or rerank had and that were taken out, int32 [m].
+        waits: for stages, marks and changes of items that gave nothing.
     """
 
     items: ItemView
@@ -72,11 +81,7 @@ class Trace:
     steps: tuple[Step, ...]
     degraded: tuple[tuple[str, Failure], ...]
     taken_down: I32 = field(default_factory=lambda: np.empty(0, np.int32))
-
-    @property
-    def waited(self) -> float:
-        """Seconds that stages took which gave nothing: a hung one is no sign of too many calls."""
-        return sum(step.seconds for step in self.steps if step.failure is not None)
+    waits: tuple[Wait, ...] = ()
 
     @property
     def repeated(self) -> frozenset[int]:

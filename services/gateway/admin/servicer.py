@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from ipaddress import ip_address
 from typing import Any, NoReturn
 
 import grpc
 from recsys.gateway.v1 import admin_pb2 as pb
 from recsys.gateway.v1 import admin_pb2_grpc
 
+from services.chassis.address import is_loopback
 from services.chassis.errors import StartupError
 from services.chassis.interceptors import BoundaryInterceptor
 from services.chassis.server import listen
@@ -77,7 +77,7 @@ async def open_admin(
     token = read_token(settings.admin_token_file, settings.admin_token.get_secret_value())
     if token is None:
         return None
-    if not settings.tls.serves and not _is_loopback(settings.admin_host):
+    if not settings.tls.serves and not is_loopback(settings.admin_host):
         raise StartupError(
             f"AdminService on {settings.admin_host} would show its token: there is no TLS",
             "set tls_certificate and tls_key, or leave admin_host as it is",
@@ -96,10 +96,3 @@ async def open_admin(
     await server.start()
     stack.push_async_callback(server.stop, settings.drain_seconds)
     return port
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -50,7 +50,7 @@ class _Window:
 class Admission:
     """Lets calls in while there is room for their priority; for the event loop alone.
 
-    A call that is refused costs a comparison: nothing of it was decoded, and no stage hears of it.
+    A call that is refused costs a comparison: no stage hears of it.
 
     Args:
         settings: of the limits.
@@ -83,14 +83,11 @@ class Admission:
         Raises:
             OverloadedError: there is no room for it, or the client calls too often.
         """
+        self.check_room(priority)
         if wait := self.rate.wait(key):
             self.refused[Why.RATE, priority] += 1
             raise OverloadedError("this client calls too often", wait)
         window = self._window
-        if self.in_flight >= self.limit.value * priority.share:
-            self.refused[Why.LIMIT, priority] += 1
-            window.refused += 1
-            raise OverloadedError("too many calls at once", self._retry * (0.5 + self._spread()))
         window.admitted += 1
         self.in_flight += 1
         if self.in_flight > window.busiest:
@@ -100,8 +97,19 @@ class Admission:
         finally:
             self.in_flight -= 1
 
+    def check_room(self, priority: Priority) -> None:
+        """For a call that is not complete yet, too: it takes no place.
+
+        Raises:
+            OverloadedError: there is no room for it.
+        """
+        if self.in_flight >= self.limit.value * priority.share:
+            self.refused[Why.LIMIT, priority] += 1
+            self._window.refused += 1
+            raise OverloadedError("too many calls at once", self._retry * (0.5 + self._spread()))
+
     def observe(self, delay: float) -> None:
-        """A list was made in `delay` seconds, without what it waited for stages that gave none."""
+        """A list was made, or given up, in `delay` seconds; see `delay.made_in`."""
         window = self._window
         window.delays.append(delay)
         if len(window.delays) >= WINDOW_SAMPLES and self._clock() >= window.end:

@@ -13,6 +13,7 @@ from services.gateway.gateway import Gateway
 from services.gateway.http import encoding, event_models, models
 from services.gateway.http.boundary import BoundaryRoute, json_response, unknown_route
 from services.gateway.http.items import items_router
+from services.gateway.http.kept import SECONDS, Kept
 from services.gateway.http.parameters import ItemId, SessionId, UserId
 from services.gateway.http.query import ExplainQuery, ListQuery, SimilarQuery
 from services.gateway.http.responses import answers, operation, text
@@ -37,8 +38,13 @@ TAGS = [
 EVENT_TYPES = {f"EVENT_TYPE_{kind.name}": int(kind) for kind in EventType}
 
 
-def make_app(gateway: Gateway, registry: CollectorRegistry, worker: int) -> FastAPI:
-    """The HTTP application over a gateway; `worker` names the process in /stats."""
+def make_app(
+    gateway: Gateway, registry: CollectorRegistry, worker: int, kept_seconds: float = SECONDS
+) -> FastAPI:
+    """The HTTP application over a gateway; `worker` names the process in /stats.
+
+    `kept_seconds`: how old the bodies of /stats and /metrics may be.
+    """
     app = FastAPI(
         title="recstack",
         summary="Recommendations, and what users did with them.",
@@ -53,7 +59,7 @@ def make_app(gateway: Gateway, registry: CollectorRegistry, worker: int) -> Fast
     app.include_router(_items_and_events(gateway))
     app.include_router(items_router(gateway.items))
     app.include_router(users_router(gateway.users))
-    app.include_router(_operations(gateway, registry, worker))
+    app.include_router(_operations(gateway, registry, worker, kept_seconds))
     return app
 
 
@@ -120,8 +126,16 @@ def _items_and_events(gateway: Gateway) -> APIRouter:
     return router
 
 
-def _operations(gateway: Gateway, registry: CollectorRegistry, worker: int) -> APIRouter:
+def _operations(
+    gateway: Gateway, registry: CollectorRegistry, worker: int, seconds: float
+) -> APIRouter:
     """For those who run it."""
+    kept_metrics = Kept(lambda: generate_latest(registry), seconds)
+
+    def stats_body() -> bytes:
+        return bytes(json_response(report(gateway.stats, gateway.release.id, worker)).body)
+
+    kept_stats = Kept(stats_body, seconds)
     router = APIRouter(route_class=BoundaryRoute, tags=["operations"])
 
     @router.get("/healthz", summary="The process answers", **operation(models.Health))
@@ -138,11 +152,11 @@ def _operations(gateway: Gateway, registry: CollectorRegistry, worker: int) -> A
         **operation(dict[str, Any]),
     )
     async def stats() -> Response:
-        return json_response(report(gateway.stats, gateway.release.id, worker))
+        return Response(kept_stats.body(), media_type="application/json")
 
     @router.get("/metrics", summary="Prometheus metrics", **text("text/plain"))
     async def metrics() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        return Response(kept_metrics.body(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return router
 

@@ -88,8 +88,6 @@ def _error_response(error: Exception) -> Response:
             return json_response(error_json("NOT_FOUND", message, field), 404)
         case UnavailableError():
             return json_response(error_json("UNAVAILABLE", str(error)), 503)
-        case OverloadedError(retry_after=seconds):
-            return _refusal(str(error), seconds)
         case HTTPException(__cause__=InvalidArgumentError() as cause):  # from reading the body
             return _error_response(cause)
         case HTTPException(status_code=code, detail=detail, headers=headers):
@@ -101,11 +99,11 @@ def _error_response(error: Exception) -> Response:
     return json_response(error_json("INTERNAL", "internal error"), 500)
 
 
-def _refusal(message: str, seconds: float) -> Response:
+def refusal(error: OverloadedError) -> Response:
     """The header has whole seconds; who can wait shorter reads the body."""
-    body = error_json("RESOURCE_EXHAUSTED", message, retry_after_ms=ceil(seconds * 1000))
-    response = json_response(body, 429)
-    response.headers["retry-after"] = str(ceil(seconds))
+    milliseconds = ceil(error.retry_after * 1000)
+    response = json_response(error_json(error.code, str(error), retry_after_ms=milliseconds), 429)
+    response.headers["retry-after"] = str(ceil(error.retry_after))
     return response
 
 

@@ -1,28 +1,24 @@
 """How clients by HTTP are told that a gateway ends soon."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.http.boundary import json_response
 from services.gateway.http.encoding import error_json
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 READINESS = "/readyz"
 _CLOSE = (b"connection", b"close")
 
 
-def leaving(app: App, is_leaving: Callable[[], bool]) -> App:
+def leaving(app: ASGIApp, is_leaving: Callable[[], bool]) -> ASGIApp:
     """The ASGI application; from when it leaves, each answer closes its connection.
 
     A client then opens another one for its next call, which another process may take. Readiness is
     503, for load balancers.
     """
 
-    async def answered(scope: Message, receive: Receive, send: Send) -> None:
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return

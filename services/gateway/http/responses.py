@@ -18,6 +18,10 @@ _FAILURES: Final[dict[Status, tuple[str, Json]]] = {
         "There is no such item or user.",
         error_json("NOT_FOUND", "neither the release nor the item table has this item", "item_id"),
     ),
+    408: (
+        "The request's body did not come in 5 seconds; nothing was done.",
+        error_json("DEADLINE_EXCEEDED", "it did not come in 5 s", "body"),
+    ),
     429: (
         "Refused before anything was done, by the rate limit of the client key or for lack of "
         "capacity: ask again after the delay.",
@@ -44,7 +48,7 @@ _RETRY_AFTER: Final = {
         "schema": {"type": "integer", "minimum": 0},
     }
 }
-OF_ALL: Final[tuple[Status, ...]] = (400, 429, 503, "default")
+OF_ALL: Final[tuple[Status, ...]] = (400, 408, 429, 503, "default")
 
 
 def answers(model: type[Any], *also: Status) -> Json:

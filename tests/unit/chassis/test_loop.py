@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import grpc
+import pytest
 from recsys.rerank.v1 import rerank_pb2, rerank_pb2_grpc
 
 from services.chassis import intake, loop
@@ -15,6 +16,7 @@ from services.chassis.server import started
 from services.chassis.settings import ServerSettings
 
 CALLS = 64
+COPIES = 16
 TURN_SECONDS = 0.002
 SERVICE = rerank_pb2.DESCRIPTOR.services_by_name["RerankService"].full_name
 
@@ -64,17 +66,39 @@ def test_calls_that_come_together_are_taken_together() -> None:
     assert loop.run(turns_for(CALLS, many=False)) > 4 * CALLS
 
 
-def test_a_call_has_the_name_of_its_method_whichever_copy_took_it() -> None:
-    async def names() -> set[str]:
-        seen: set[str] = set()
+def test_copies_cannot_be_called() -> None:
+    async def codes() -> set[grpc.StatusCode]:
+        server = intake.make_server(interceptors=[intake.TrueNames()])
+        intake.take_many(server, SERVICE, ["Rerank"])
+        rerank_pb2_grpc.add_RerankServiceServicer_to_server(Servicer(), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        seen = set()
+        async with open_channel(f"127.0.0.1:{port}") as channel:
+            for suffix in ("#1", "#.1", "#"):
+                with pytest.raises(grpc.aio.AioRpcError) as error:
+                    await channel.unary_unary(f"/{SERVICE}/Rerank{suffix}")(b"", timeout=5)
+                seen.add(error.value.code())
+        await server.stop(None)
+        return seen
 
+    assert loop.run(codes()) == {grpc.StatusCode.UNIMPLEMENTED}
+
+
+def test_a_call_has_the_name_of_its_method_whichever_copy_took_it() -> None:
+    async def names() -> tuple[set[str], set[str]]:
         class Names(grpc.aio.ServerInterceptor):  # type: ignore[misc,type-arg]
+            def __init__(self) -> None:
+                self.seen: set[str] = set()
+
             async def intercept_service(self, continuation: Any, details: Any) -> Any:
-                seen.add(details.method)
+                self.seen.add(details.method)
                 return await continuation(details)
 
-        server = intake.make_server(interceptors=[intake.TrueNames(), Names()])
-        intake.take_many(server, SERVICE, ["Rerank"])
+        before, after = Names(), Names()
+        server = intake.make_server(interceptors=[before, intake.TrueNames(), after])
+        intake.take_many(server, SERVICE, ["Rerank"], COPIES)
+        intake.take_many(server, "other.Service", ["Other"])
         rerank_pb2_grpc.add_RerankServiceServicer_to_server(Servicer(), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
@@ -82,6 +106,8 @@ def test_a_call_has_the_name_of_its_method_whichever_copy_took_it() -> None:
             stub = rerank_pb2_grpc.RerankServiceStub(channel)
             await asyncio.gather(*(stub.Rerank(rerank_pb2.RerankRequest()) for _ in range(CALLS)))
         await server.stop(None)
-        return seen
+        return before.seen, after.seen
 
-    assert loop.run(names()) == {f"/{SERVICE}/Rerank"}
+    copies, true = loop.run(names())
+    assert len(copies) == COPIES
+    assert true == {f"/{SERVICE}/Rerank"}

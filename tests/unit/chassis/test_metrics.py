@@ -1,10 +1,13 @@
 """What every service says of itself."""
 
+import shutil
 from pathlib import Path
 
 from prometheus_client import REGISTRY
 
+from recstack.certs import make_certificates
 from services.chassis.certificate import expires_at
+from services.chassis.channel import open_blocking_channel
 from services.chassis.metrics import endpoint
 from services.chassis.settings import ServerSettings
 from tests.certificates import certificates, tls_of
@@ -28,6 +31,21 @@ def test_the_end_of_a_certificate_is_that_of_its_file(certificates: Path, tmp_pa
         assert expiry() == 0
     with endpoint(ServerSettings(port=0)):
         assert expiry() == -1
+
+
+def test_a_renewed_file_does_not_hide_the_certificate_that_a_channel_was_opened_with(
+    tmp_path: Path,
+) -> None:
+    """gRPC reads the files once; when what it read ends, calls fail."""
+    make_certificates(tmp_path / "old", days=7)
+    make_certificates(tmp_path / "new", days=90)
+    own = tls_of(tmp_path / "old", "gateway")
+    assert own.certificate is not None
+    until = expires_at(own.certificate)
+    open_blocking_channel("127.0.0.1:1", own).close()
+    shutil.copy(tmp_path / "new" / "gateway.crt", own.certificate)
+    with endpoint(ServerSettings(port=0, tls_certificate=own.certificate, tls_key=own.key)):
+        assert expiry() == until < expires_at(own.certificate)
 
 
 def test_the_process_is_measured_with_its_memory_files_and_collector() -> None:

@@ -1,7 +1,10 @@
 """Settings from the environment."""
 
+from contextlib import nullcontext
+from pathlib import Path
+
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServerSettings, from_environment
@@ -32,3 +35,13 @@ def test_each_wrong_variable_is_named_and_no_value_shown(
     assert "TEST_PORT: " in shown
     assert "TEST_COUNT: " in shown
     assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize(
+    ("host", "starts"), [("127.0.0.2", True), ("::1", True), ("0.0.0.0", False)]
+)
+def test_a_ca_alone_is_no_protection_beyond_loopback(host: str, starts: bool) -> None:
+    with nullcontext() if starts else pytest.raises(ValidationError, match="in plain text"):
+        Settings(host=host, tls_ca=Path("ca.crt"))
+    Settings(host=host)
+    Settings(host=host, tls_ca=Path("a"), tls_certificate=Path("b"), tls_key=Path("c"))

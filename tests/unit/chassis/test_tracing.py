@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from services.chassis import tracing, tracing_server
 from services.chassis.errors import StartupError
 from services.chassis.settings import ServerSettings
-from services.chassis.tracing_export import Patient
+from services.chassis.tracing_export import Drawn, Patient, sampler_of
 from services.chassis.tracing_http import traced
 from services.chassis.tracing_spans import Tracing
 
@@ -123,3 +123,36 @@ def test_a_collector_that_is_away_is_told_once_and_not_waited_for() -> None:
     exporter.closing = True
     assert exporter.export([]) is SpanExportResult.FAILURE
     assert collector.exports == 5
+
+
+def sampled(settings: ServerSettings, parent: str) -> bool:
+    """Whether a request with this trace id and flag is traced, and a part of it too."""
+    spans = InMemorySpanExporter()
+    provider = TracerProvider(sampler_of(settings))
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    made = Tracing(provider)
+    with tracing.installed(made), made.server("edge", {"traceparent": parent}), made.part("stage"):
+        ((_, handed_on),) = tracing.headers()
+    assert handed_on.split("-")[1] == parent.split("-")[1]
+    finished = spans.get_finished_spans()
+    assert handed_on.endswith("-01") is (len(finished) == 2)
+    return bool(finished)
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1.0])
+@pytest.mark.parametrize("flag", ["00", "01"])
+@pytest.mark.parametrize("trace", ["f" * 32, "0" * 31 + "1"])  # by id: the last, then the first
+def test_a_caller_decides_what_is_traced_only_where_it_is_trusted(
+    ratio: float, flag: str, trace: str
+) -> None:
+    parent = f"00-{trace}-00f067aa0ba902b7-{flag}"
+    trusting = ServerSettings(port=0, trace_ratio=ratio)
+    assert sampled(trusting, parent) is (flag == "01")
+    assert sampled(trusting.model_copy(update={"trace_parents": False}), parent) is (ratio == 1)
+
+
+def test_no_trace_id_is_sure_to_be_traced() -> None:
+    draws = iter((0.1, 0.25, 0.9))
+    drawn = Drawn(0.25, lambda: next(draws))
+    decisions = [drawn.should_sample(None, 1, "edge").decision.is_sampled() for _ in range(3)]
+    assert decisions == [True, False, False]

@@ -41,7 +41,7 @@ async def served(world: World) -> AsyncIterator[Surfaces]:
         return [NAME]
 
     settings = ServerSettings(port=0, drain_seconds=0.0)
-    transport = httpx.ASGITransport(make_app(gateway, CollectorRegistry(), worker=7))
+    transport = httpx.ASGITransport(make_app(gateway, CollectorRegistry(), 7, kept_seconds=0))
     async with (
         started("gateway", settings, mount) as server,
         open_channel(f"127.0.0.1:{server.port}") as channel,

@@ -170,3 +170,15 @@ def test_bytes_of_any_kind_are_refused() -> None:
     token = Token(SECRET.encode())
     for given in (None, b"\xff\xfe", "Bearer ünd", b"Bearer \x00"):
         assert not token.admits(given)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1:1", "gateway:1", "0.0.0.0:1", "[2001:db8::1]:1"])
+def test_the_token_is_not_sent_over_a_network_in_plain_text(address: str) -> None:
+    with pytest.raises(StartupError, match="in plain text"):
+        admin.status(address, SECRET)
+
+
+@pytest.mark.parametrize("address", ["localhost:1", "127.0.0.1:1", "[::1]:1"])
+def test_the_token_may_go_to_this_machine(address: str) -> None:
+    with pytest.raises(admin.AdminError, match="UNAVAILABLE"):
+        admin.status(address, SECRET)

@@ -186,6 +186,11 @@ def test_lists_by_who_asks() -> None:
     [
         ("GET", "/v1/users/7/recommendations", b"k=5", Priority.LOGGED_IN),
         ("GET", "/v1/users/7/recommendations", b"k=5&page_token=x", Priority.PAGING),
+        ("GET", "/v1/users/7/recommendations", b"%96=\xff&page_token=%96", Priority.PAGING),
+        ("GET", "/v1/users/7/recommendations", b"k=5&page_token=", Priority.LOGGED_IN),
+        ("GET", "/v1/users/7/recommendations", b"page_token=x&page_token=", Priority.LOGGED_IN),
+        ("GET", "/v1/users/7/recommendations", b"tag=page_token=x", Priority.LOGGED_IN),
+        ("GET", "/v1/users/7/recommendations", b"no_page_token=x", Priority.LOGGED_IN),
         ("GET", "/v1/sessions/7/recommendations", b"", Priority.ANONYMOUS),
         ("GET", "/v1/users/7/explain", b"item=3", Priority.EXPLAIN),
         ("GET", "/v1/items/7/similar", b"", Priority.SIMILAR),
@@ -268,3 +273,15 @@ def test_a_refusal_by_rate_is_counted_and_takes_no_place() -> None:
         assert refused.value.retry_after == pytest.approx(1.0)
         assert admission.in_flight == 1
     assert admission.refused == {(Why.RATE, Priority.LOGGED_IN): 1}
+
+
+def test_a_call_that_overload_refuses_pays_no_token() -> None:
+    settings = AdmissionSettings(LimitSettings(least=1, most=1), RateSettings(1.0, burst=1))
+    admission = door(Clock(), settings)
+    with admission.admitted(Priority.WRITE, "other"):
+        for _ in range(3):
+            with pytest.raises(OverloadedError), admission.admitted(Priority.WRITE, "a"):
+                pass
+    assert admission.refused == {(Why.LIMIT, Priority.WRITE): 3}
+    with admission.admitted(Priority.WRITE, "a"):
+        pass

@@ -1,5 +1,6 @@
 """What a client is told when the door is shut, by gRPC and by HTTP."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,8 +21,12 @@ from services.gateway.admission.lag import LoopLag
 from services.gateway.admission.limit import LimitSettings
 from services.gateway.admission.priority import Priority
 from services.gateway.admission.rate import RateSettings
+from services.gateway.http.boundary import MAX_BODY_BYTES
 from services.gateway.http.leaving import leaving
+from services.gateway.http.server import serving
+from services.gateway.mount import MANY, SOME
 from services.gateway.servicer import NAME, Door, RecommendationServicer
+from services.gateway.settings import GatewaySettings
 from tests.unit.gateway.world import World
 
 KEY = "x-client-key"
@@ -53,6 +58,30 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
     """An application that says 200."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def length(scope: Any, receive: Any, send: Any) -> None:
+    """An application that says how long the body was."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size, more = size + len(message["body"]), message["more_body"]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"%d" % size})
+
+
+@asynccontextmanager
+async def half_sent(port: int) -> AsyncIterator[asyncio.StreamReader]:
+    """A POST whose body stops in the middle; the server says 100 when it begins to read it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"POST /v1/events HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\n"
+        b"Content-Length: 100\r\n\r\n{"
+    )
+    try:
+        yield reader
+    finally:
+        writer.close()
 
 
 def http(app: Any) -> httpx.AsyncClient:
@@ -121,3 +150,61 @@ async def test_who_leaves_closes_connections_and_is_not_ready() -> None:
         assert (await client.get("/v1/x")).headers["connection"] == "close"
         assert (await client.get("/readyz")).status_code == 503
         assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_half_a_body_takes_no_place() -> None:
+    admission = small()
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(
+            serving(admitted(length, admission), GatewaySettings(http_port=0))
+        )
+        for _ in range(3):
+            reader = await stack.enter_async_context(half_sent(port))
+            assert await reader.readline() == b"HTTP/1.1 100 Continue\r\n"
+        assert admission.in_flight == 0
+        address = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=address) as client:
+            answer = await client.post("/v1/events", content=b"x" * 70_000)
+        assert (answer.status_code, answer.text) == (200, "70000")
+    assert not admission.refused
+
+
+async def test_half_a_body_has_its_time() -> None:
+    app = admitted(length, small(), body_seconds=0.01)
+    async with serving(app, GatewaySettings(http_port=0)) as port, half_sent(port) as reader:
+        sent = await reader.read()  # up to the end of the connection
+        assert b"\r\n\r\nHTTP/1.1 408 Request Timeout\r\n" in sent
+        assert b"x-request-id: " in sent
+        assert b'"status":"DEADLINE_EXCEEDED"' in sent
+
+
+async def test_where_there_is_no_place_no_body_is_read() -> None:
+    admission = small()
+    app = admitted(length, admission)
+    async with serving(app, GatewaySettings(http_port=0)) as port:
+        with admission.admitted(Priority.WRITE):
+            async with half_sent(port) as reader:
+                assert await reader.readline() == b"HTTP/1.1 429 Too Many Requests\r\n"
+
+
+async def test_of_a_body_that_is_too_long_the_rest_is_not_read() -> None:
+    sent = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal sent
+        sent += 2**20
+        return {"type": "http.request", "body": bytes(2**20), "more_body": True}
+
+    answers: list[Any] = []
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/x", "query_string": b"", "headers": []}
+    await admitted(length, small())(scope, receive, send)
+    assert MAX_BODY_BYTES < sent <= MAX_BODY_BYTES + 2**20
+    assert int(answers[1]["body"]) == sent, "the application sees that it is too long"
+
+
+def test_all_calls_that_many_make_are_taken_together() -> None:
+    assert {*MANY, *SOME} == {"Recommend", "RecordEvents", "SimilarItems"}

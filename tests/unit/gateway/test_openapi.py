@@ -51,7 +51,7 @@ def test_every_call_is_told_in_full(document: dict[str, Any]) -> None:
     for path, operation in operations(document):
         assert operation["description"], path
         assert set(operation["tags"]) <= tags, path
-        assert {"200", "400", "429", "503", "default"} <= operation["responses"].keys(), path
+        assert {"200", "400", "408", "429", "503", "default"} <= operation["responses"].keys(), path
         for parameter in operation.get("parameters", ()):
             assert parameter["description"], path
         if body := operation.get("requestBody"):

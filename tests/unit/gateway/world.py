@@ -41,6 +41,7 @@ from services.domain.user_state import (
     ProfileQuery,
     Stored,
 )
+from services.gateway.admission.admission import Admission
 from services.gateway.catalog.open import Catalog
 from services.gateway.gateway import Gateway
 from services.gateway.pipeline import make_gateway
@@ -219,6 +220,7 @@ def make_world(
     release: GatewayRelease,
     clock: Callable[[], float] = time.monotonic,
     catalog: Catalog | None = None,
+    admission: Admission | None = None,
     **settings: Any,
 ) -> World:
     """A gateway whose stages all answer, until a test sets their modes."""
@@ -249,4 +251,5 @@ def make_world(
         "erasures": Scripted(store.erase),
     }
     config = GatewaySettings(**settings)
-    return World(make_gateway(release, Stages(**stages), config, clock, catalog), store, stages)
+    gateway = make_gateway(release, Stages(**stages), config, clock, catalog, admission=admission)
+    return World(gateway, store, stages)

@@ -5,12 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.simulation.people import Deed
+from loadtest.simulation.people import LOOK, MOST_PAGES, SHORTEST_LOOK, STAYS, Deed
 
 ANONYMOUS = 0.1  # share of the visits
-STAYS = 0.5  # probability to ask for one more list
-MOST_PAGES = 5
-SHORTEST_LOOK, LOOK = 0.5, 1.5  # seconds before the next list: at least, and more on average
 CLICK = 0.1  # probability at the first place; 1 / log2(1 + place) of it further down
 DEVICES = ("phone", "desktop", "tablet")
 

@@ -10,6 +10,7 @@ OK = "OK"
 REFUSED = "RESOURCE_EXHAUSTED"
 LATE = "DEADLINE_EXCEEDED"
 UNREACHED = "UNAVAILABLE"
+UNREADABLE = "UNREADABLE_ANSWER"  # answered, but not as the gateway answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Answer:
         degraded: "stage REASON" of what was skipped.
         delay_ms: after which a refused caller may come again; None: it was not told.
         release: that answered.
+        resent: its call went to a kept HTTP connection that had closed, and was sent once more.
     """
 
     outcome: str = OK
@@ -63,10 +65,12 @@ class Answer:
     degraded: tuple[str, ...] = ()
     delay_ms: int | None = None
     release: str = ""
+    resent: bool = False
 
 
 class Caller(Protocol):
-    """A connection to the gateway. It never retries, and never raises for what a server does."""
+    """A connection to the gateway. It never raises for what a server does, and never retries but
+    for a kept connection that had closed: `Answer.resent`."""
 
     def ask(self, ask: Ask, deadline: float) -> Answer:
         """`deadline`: seconds to wait."""

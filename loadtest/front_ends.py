@@ -96,5 +96,5 @@ def protocol(place: int, options: Options) -> str:
 def opened(protocol: str, place: int, options: Options) -> Caller:
     """A connection to the gateway, the next one in turn when there are several."""
     if protocol == "HTTP":
-        return HttpCaller(options.turn(options.url, place), options.deadline, options.tls)
+        return HttpCaller(options.turn(options.url, place), options.tls)
     return GrpcCaller(options.turn(options.address, place), options.tls)

@@ -1,31 +1,22 @@
-"""Calls as JSON over HTTP, for greenlets: the client under locust's FastHttpUser."""
+"""Calls as JSON over HTTP, for greenlets."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
-from geventhttpclient.client import HTTPClient
-from geventhttpclient.response import HTTPConnectionClosed
-
-from loadtest.calls import LATE, UNREACHED, Answer, Ask, Told
-from services.chassis.tls import Tls, client_context
-
-CONNECTIONS = 256  # kept open at most; HTTP/1.1 has one call at a time on each
+from loadtest.calls import LATE, UNREACHED, UNREADABLE, Answer, Ask, Told
+from loadtest.http_connections import BrokenOffError, Connections
+from services.chassis.tls import Tls
 
 
 class HttpCaller:
     """Connections to one URL, as many as there are calls at once."""
 
-    def __init__(self, url: str, deadline: float, tls: Tls) -> None:
-        secure = {"ssl_context_factory": lambda: client_context(tls)} if tls.calls else {}
-        self._client = HTTPClient.from_url(
-            url,
-            concurrency=CONNECTIONS,
-            connection_timeout=deadline,
-            network_timeout=deadline,
-            **secure,
-        )
+    def __init__(self, url: str, tls: Tls) -> None:
+        self._connections = Connections(url, tls)
 
     def ask(self, ask: Ask, deadline: float) -> Answer:
         asker = (
@@ -41,8 +32,7 @@ class HttpCaller:
         }
         given = {name: value for name, value in query.items() if value}
         path = f"/v1/{asker}/recommendations?{urlencode(given, doseq=True)}"
-        code, body, answer = self._called("GET", path)
-        return _listed(body) if code == 200 else answer
+        return self._called("GET", path, b"", deadline, _listed)
 
     def tell(self, told: Told, deadline: float) -> Answer:
         asker = {"user_id": told.user_id} if told.user_id else {"session_id": told.session_id}
@@ -57,46 +47,44 @@ class HttpCaller:
             }
             for deed in told.deeds
         ]
-        code, body, answer = self._called("POST", "/v1/events", json.dumps({"events": events}))
-        if code != 200:
-            return answer
-        return Answer("EVENTS_NOT_STORED") if body.get("errors") else Answer()
+        body = json.dumps({"events": events}).encode()
+        return self._called("POST", "/v1/events", body, deadline, _recorded)
 
     def close(self) -> None:
-        self._client.close()
+        self._connections.close()
 
-    def _called(self, method: str, path: str, body: str = "") -> tuple[int, Any, Answer]:
-        """Status, 0 when there is none; the JSON; and the answer of a call that failed."""
-        headers = {"content-type": "application/json"} if body else {}
+    def _called(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        deadline: float,
+        answer: Callable[[Any], Answer],
+    ) -> Answer:
         try:
-            response = self._sent(method, path, body.encode(), headers)
-            text = response.read()
+            reply = self._connections.call(method, path, body, deadline)
         except TimeoutError:
-            return 0, {}, Answer(LATE)
-        except (OSError, HTTPConnectionClosed):
-            return 0, {}, Answer(UNREACHED)
-        try:
-            given = json.loads(text)
-        except ValueError:  # not the gateway's own words
-            given = {}
-        return response.status_code, given, _failed(response.status_code, given)
-
-    def _sent(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Any:
-        """A POST is sent again when the server had closed the idle connection it went to: every
-        event has an id, so that it counts once."""
-        try:
-            return self._client.request(method, path, body, headers)
-        except HTTPConnectionClosed:
-            return self._client.request(method, path, body, headers)
+            return Answer(LATE)
+        except (OSError, BrokenOffError):
+            return Answer(UNREACHED)
+        return replace(_read(reply.status, reply.body, answer), resent=reply.resent)
 
 
 def _quoted(text: str) -> str:
     return quote(text, safe="")
 
 
-def _failed(code: int, body: Any) -> Answer:
-    error = body.get("error", {})
-    return Answer(error.get("status", f"HTTP {code}"), delay_ms=error.get("retry_after_ms"))
+def _read(status: int, text: bytes, answer: Callable[[Any], Answer]) -> Answer:
+    """Whatever is not of the gateway has an outcome too: a proxy between may answer anything."""
+    try:
+        body = json.loads(text)
+        return answer(body) if status == 200 else _failed(body["error"])
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return Answer(UNREADABLE if status == 200 else f"HTTP {status}")
+
+
+def _failed(error: Any) -> Answer:
+    return Answer(str(error["status"]), delay_ms=error.get("retry_after_ms"))
 
 
 def _listed(body: Any) -> Answer:
@@ -110,3 +98,7 @@ def _listed(body: Any) -> Answer:
             for skipped in body["degraded"]
         ),
     )
+
+
+def _recorded(body: Any) -> Answer:
+    return Answer("EVENTS_NOT_STORED") if body.get("errors") else Answer()

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.crowd import Feedback
-from loadtest.profiles import PROFILES, Phase, Profile
+from loadtest.profiles import AFTER, PROFILES, Phase, Profile
+from loadtest.timeline import CALM
 from services.chassis.tls import Tls
 
 
@@ -33,6 +34,7 @@ class Options:
     failures: float = 0.0
     refused: float = 0.0
     degraded: float = 0.01
+    short: float = 0.01
     late: float = 0.05
     goodput: float = 0.0
     recovery: float = 5.0
@@ -42,7 +44,7 @@ class Options:
     key: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("http", "failures", "refused", "degraded", "late", "goodput"):
+        for name in ("http", "failures", "refused", "degraded", "short", "late", "goodput"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"--{name} is a share from 0 to 1, not {getattr(self, name):g}")
         for name in ("rate", "seconds", "peak", "deadline", "p99", "k", "people", "connections"):
@@ -50,6 +52,22 @@ class Options:
                 raise ValueError(f"--{name} must be above 0, not {getattr(self, name):g}")
         if self.warm < 0 or self.recovery < 0:
             raise ValueError("--warm and --recovery must be at least 0")
+        if self.shape == "spike":
+            self._check_spike()
+
+    def _check_spike(self) -> None:
+        """A spike that no stack could pass is refused before it is sent."""
+        least = AFTER * (self.recovery + CALM)
+        if self.seconds < least:
+            raise ValueError(
+                f"--seconds must be at least {least:g} for a spike with --recovery"
+                f" {self.recovery:g}: a quarter of it is left to be normal again in, for {CALM} s"
+            )
+        if not self.refused:
+            raise ValueError(
+                "--refused must be above 0 for a spike: an overloaded stack refuses on purpose;"
+                " with --refused 1 any share is right"
+            )
 
     @property
     def phases(self) -> Profile:
@@ -94,6 +112,7 @@ HELP = {
     "failures": "SLO: share of calls that may fail; refusals are not failures",
     "refused": "SLO: share of calls that may be refused for overload",
     "degraded": "SLO: share of lists that may be degraded",
+    "short": "SLO: share of lists that may have fewer items than asked for; empty ones never may",
     "late": "share of calls that may be sent over 10 ms late: above it the load is not valid",
     "goodput": "SLO of a spike: good lists a second in the peak, as a share of the rate; 0: any",
     "recovery": "SLO of a spike: seconds until it is normal again",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 STEPS = 5
 PEAK = "peak"
+AFTER = 4  # the part of a spike that comes after its peak: a quarter
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def spike(rate: float, seconds: float, peak: float) -> Profile:
     return (
         Phase("before", rate, seconds / 4),
         Phase(PEAK, rate * peak, seconds / 2),
-        Phase("after", rate, seconds / 4),
+        Phase("after", rate, seconds / AFTER),
     )
 
 

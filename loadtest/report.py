@@ -25,6 +25,7 @@ HEAD = (
     "refused",
     "degraded",
 )
+NOTHING = "**Nothing was counted:** no call was due after the warming up when it ended.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def as_json(report: Report) -> str:
 
 def markdown(report: Report) -> str:
     """Tables."""
-    return "\n".join((_what(report), _numbers(report), _rest(report), _verdict(report)))
+    parts = (_what(report), _numbers(report), _rest(report), _verdict(report))
+    nothing = () if report.result.every.calls else (NOTHING,)
+    return "\n".join((*nothing, *parts))
 
 
 def _what(report: Report) -> str:
@@ -107,7 +110,8 @@ def _rest(report: Report) -> str:
     lines = [
         f"- failures: {_counts(every.failures)}",
         f"- skipped: {_counts(result.skipped)}",
-        f"- short lists: {result.lists.short}",
+        f"- short lists: {result.lists.short}, empty ones: {result.lists.empty}",
+        f"- sent a second time, as the kept connection had closed: {result.resent}",
         f"- the load itself: {sender.microseconds_a_call:.0f} µs of CPU a call,"
         f" {sender.of_a_core:.0%} of one core; sent over 10 ms late: {every.late}"
         f" ({every.late / max(every.calls, 1):.2%}), worst {every.worst_late_ms:.1f} ms",

@@ -9,6 +9,8 @@ from loadtest.profiles import PEAK, Profile
 from loadtest.summary import Summary, summary
 from loadtest.timeline import Timeline, recovery, timeline
 
+SHORTEST = 1e-3  # seconds; nothing ran for none, which rates are divided by
+
 
 @dataclass(frozen=True, slots=True)
 class Sender:
@@ -45,6 +47,7 @@ class Result:
         line: lists second by second.
         skipped: how often each "stage REASON" was skipped.
         releases: how many lists each answered.
+        resent: calls that were sent a second time, see Answer.
         recovery: seconds after the peak of a spike until it was normal; None: never, or no spike.
     """
 
@@ -55,14 +58,16 @@ class Result:
     line: Timeline
     skipped: Mapping[str, int]
     releases: Mapping[str, int]
+    resent: int
     recovery: float | None
     sender: Sender
 
 
-def result(calls: Calls, options: Options, sender: Sender, seconds: float = 0.0) -> Result:
-    """`seconds`: how long it ran when it was stopped early."""
+def result(calls: Calls, options: Options, sender: Sender, seconds: float | None = None) -> Result:
+    """`seconds`: how long it ran when it was stopped early; 0 or less: while it warmed up."""
     lists, deadline = calls.lists, options.deadline
-    seconds = min(seconds or options.seconds, options.seconds)
+    ran = options.seconds if seconds is None else seconds
+    seconds = min(max(ran, SHORTEST), options.seconds)
     line = timeline(lists, seconds, deadline)
     ends = _bounds(options.phases)
     return Result(
@@ -79,6 +84,7 @@ def result(calls: Calls, options: Options, sender: Sender, seconds: float = 0.0)
         line=line,
         skipped=calls.skipped,
         releases=calls.releases,
+        resent=calls.resent,
         recovery=recovery(line, ends[PEAK][1], options.p99) if PEAK in ends else None,
         sender=sender,
     )

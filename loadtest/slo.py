@@ -42,6 +42,8 @@ def _of_every_load(result: Result, options: Options) -> Iterator[Check]:
     yield _share("refused calls", every.refused, every.calls, options.refused)
     yield _share("refusals without a delay", every.undelayed, every.refused, 0.0)
     yield _share("degraded lists", lists.degraded, lists.answered, options.degraded)
+    yield _share("short lists", lists.short, lists.answered, options.short)
+    yield Check("empty lists", str(lists.empty), "0", not lists.empty)
     lost = result.sender.unfinished
     yield Check("lists without an end", str(lost), "0", not lost)
     yield _share("calls sent late", every.late, every.calls, options.late)

@@ -21,12 +21,12 @@ class Summary:
     Attributes:
         calls: sent.
         sent_rate: of all calls.
-        good_rate: of those answered within the deadline: goodput.
+        good_rate: of those answered within the deadline, not with an empty list: goodput.
         failed: neither answered nor refused.
         refused: with RESOURCE_EXHAUSTED.
         undelayed: refused without a word on when to come again.
         degraded: answers that skipped something.
-        short: lists with fewer items than asked for.
+        short: lists with fewer items than asked for; empty: with none.
         late: sent more than 10 ms after their time.
         worst_late_ms: the latest.
         failures: of `failed`, by outcome.
@@ -40,6 +40,7 @@ class Summary:
     undelayed: int
     degraded: int
     short: int
+    empty: int
     late: int
     worst_late_ms: float
     p50_ms: float
@@ -62,12 +63,13 @@ def summary(calls: Calls, seconds: float, deadline: float) -> Summary:
     return Summary(
         calls=len(calls),
         sent_rate=len(calls) / seconds,
-        good_rate=int((ok & (calls.seconds <= deadline)).sum()) / seconds,
+        good_rate=int(calls.good(deadline).sum()) / seconds,
         failed=int(failed.sum()),
         refused=int(refused.sum()),
         undelayed=int((refused & ~calls.delayed).sum()),
         degraded=int(calls.degraded.sum()),
         short=int(calls.short.sum()),
+        empty=int(calls.empty.sum()),
         late=int((calls.late > LATE_SEND).sum()),
         worst_late_ms=_milliseconds(calls.late.max(initial=0.0)),
         **{name: _milliseconds(quantile(counted, q)) for name, q in QUANTILES.items()},

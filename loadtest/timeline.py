@@ -17,7 +17,7 @@ class Timeline:
 
     Attributes:
         sent, answered, good, refused, failed, degraded: calls. Good ones were answered within
-            the deadline.
+            the deadline, not with an empty list.
         p50_ms, p90_ms, p99_ms: as in Summary.
     """
 
@@ -47,7 +47,7 @@ def timeline(calls: Calls, seconds: float, deadline: float) -> Timeline:
     return Timeline(
         sent=counted(np.ones(len(calls), np.bool_)),
         answered=counted(calls.ok),
-        good=counted(calls.ok & (calls.seconds <= deadline)),
+        good=counted(calls.good(deadline)),
         refused=counted(calls.refused),
         failed=counted(~(calls.ok | calls.refused)),
         degraded=counted(calls.degraded),

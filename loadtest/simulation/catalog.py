@@ -18,7 +18,8 @@ class LiveCatalog:
 
     Attributes:
         gone: rows whose deletion was acknowledged.
-        born, died: items put and deleted since `begin`.
+        born, died: items put and deleted since `begin`; noted before the stack is told, so that
+            `end` takes back what a call that broke off may have done.
         failed: items that the stack did not take.
     """
 
@@ -36,15 +37,15 @@ class LiveCatalog:
         await self._delete(np.flatnonzero(self._world.items.dies <= self._day))
 
     async def go_on(self, day: float) -> None:
-        """Puts who was born since the last call, deletes who died."""
+        """Puts who was born since the last call that succeeded, deletes who died."""
         items = self._world.items
         born = np.flatnonzero((items.born > self._day) & (items.born <= day) & (items.dies > day))
         died = np.flatnonzero((items.dies > self._day) & (items.dies <= day) & (items.born <= day))
-        self._day = day
+        _note(self.born, born)
         await self._put(born)
-        self.born += born.tolist()
+        _note(self.died, died)
         await self._delete(died)
-        self.died += died.tolist()
+        self._day = day
 
     async def end(self) -> None:
         """The newborn go, the dead of the drive come back: the next drive begins where this did."""
@@ -80,6 +81,12 @@ class LiveCatalog:
             {"price": shown.price, "maker": shown.maker},
             shown.text,
         )
+
+
+def _note(rows: list[int], more: I64) -> None:
+    """Once each: what is tried again is noted already."""
+    known = set(rows)
+    rows += [row for row in more.tolist() if row not in known]
 
 
 def _parts(rows: I64) -> Sequence[I64]:

@@ -7,13 +7,13 @@ from pathlib import Path
 from services.chassis.errors import StartupError
 
 FILE = "simulated.json"
-END = 1_767_225_600  # unix seconds when every log ends: 2026-01-01; the same seed, the same data
+END = 1_767_225_600  # unix seconds, 2026-01-01: when a log ends that is not told when
 DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class WorldConfig:
-    """Size and seed; the same config is the same world.
+    """Size, seed and end; the same config is the same world.
 
     Attributes:
         users: people with an id, whose past is in the log.
@@ -21,6 +21,7 @@ class WorldConfig:
         seed: of everything that is drawn.
         days: length of the log.
         visits: lists that a person was shown in the log, on average.
+        end: unix seconds when the log ends; nothing but times depends on it.
     """
 
     users: int = 5_000
@@ -28,16 +29,19 @@ class WorldConfig:
     seed: int = 1
     days: float = 60.0
     visits: float = 150.0
+    end: int = END
 
     def __post_init__(self) -> None:
         if self.users < 10 or self.items < 100:
             raise ValueError("a world has 10 users and 100 items at least")
         if self.days <= 0 or self.visits <= 0:
             raise ValueError("days and visits are above 0")
+        if not self.days * DAY <= self.end < 2**32:
+            raise ValueError("a log lies between 1970 and 2106")
 
     def time_of(self, day: float) -> int:
         """Unix seconds of a day, counted from the beginning of the log."""
-        return int(END + (day - self.days) * DAY)
+        return int(self.end + (day - self.days) * DAY)
 
     def write(self, folder: Path) -> None:
         """Leaves it beside a data set, for those who go on with its world."""

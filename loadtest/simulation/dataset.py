@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loadtest.simulation.config import WorldConfig
-from loadtest.simulation.log import LENGTH, Exposures, exposures, seconds_of
+from loadtest.simulation.log import LENGTH, Entries, entries, seconds_of
 from loadtest.simulation.truth import DEVICES
 from loadtest.simulation.world import World, item_id_of, user_id_of
 from models.data import DataError
@@ -69,7 +69,7 @@ def _log(world: World, path: Path, progress: Progress) -> pl.DataFrame:
     users = [user_id_of(person) for person in range(world.tastes.count)]
     items = [item_id_of(row) for row in range(world.items.count)]
     parts, writer = [], None
-    for some in exposures(world):
+    for some in entries(world):
         table = _impressions(world, some, users, items)
         writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
         writer.write_table(table)
@@ -80,7 +80,7 @@ def _log(world: World, path: Path, progress: Progress) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _impressions(world: World, some: Exposures, users: list[str], items: list[str]) -> pa.Table:
+def _impressions(world: World, some: Entries, users: list[str], items: list[str]) -> pa.Table:
     return pa.table(
         {
             "list": pa.array(some.lists.astype(np.uint32)),
@@ -101,9 +101,7 @@ def _named(rows: I64, names: list[str]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(rows.astype(np.int32)), names)
 
 
-def _interactions(
-    world: World, some: Exposures, users: list[str], items: list[str]
-) -> pl.DataFrame:
+def _interactions(world: World, some: Entries, users: list[str], items: list[str]) -> pl.DataFrame:
     """Clicks, purchases and dismissals, ordered by user and time."""
     times = seconds_of(world, some)
     kinds: tuple[tuple[EventType, Bools], ...] = (

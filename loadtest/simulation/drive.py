@@ -54,10 +54,11 @@ async def drive(people: People, course: Course) -> Records:
     clients = [AsyncClient(course.address, course.deadline) for _ in range(CONNECTIONS)]
     try:
         catalog = LiveCatalog(people.world, clients[0])
-        await catalog.begin()
-        driver = _Driver(people, course, clients, catalog)
-        records = await driver.run()
-        await catalog.end()
+        try:
+            await catalog.begin()
+            records = await _Driver(people, course, clients, catalog).run()
+        finally:
+            await catalog.end()
     finally:
         for client in clients:
             await client.close()
@@ -86,13 +87,16 @@ class _Driver:
         visits = _begins(course)
         self._start = time.perf_counter()
         lives = asyncio.create_task(self._lives())
-        tasks = []
-        for begin in visits:
-            await self._until(begin)
-            tasks.append(asyncio.create_task(self._visit(self._people.next_visit(), begin)))
-        await asyncio.gather(*tasks)
-        lives.cancel()
-        await asyncio.gather(lives, return_exceptions=True)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            for begin in visits:
+                await self._until(begin)
+                tasks.append(asyncio.create_task(self._visit(self._people.next_visit(), begin)))
+            await asyncio.gather(*tasks)
+        finally:
+            for task in (lives, *tasks):
+                task.cancel()
+            await asyncio.gather(lives, *tasks, return_exceptions=True)
         return self._records
 
     async def _visit(self, visit: Visit, begin: float) -> None:
@@ -166,7 +170,11 @@ class _Driver:
 
 
 def events_of(visit: Visit, request_id: str, deeds: Sequence[Deed]) -> list[Event]:
-    """The deeds as the stack takes them, of now."""
+    """The deeds as the stack takes them, of now.
+
+    They follow upon the log, which ends when it is made. Times of the world would soon lie more
+    than a day ahead, which the stack refuses, and outside the windows of its statistics.
+    """
     return [
         Event(
             visit.user_id,

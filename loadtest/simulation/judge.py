@@ -112,14 +112,13 @@ class _State:
         self._world = world
         self._past = past
         self.memory = Memory(len(world.tastes), len(CATEGORIES))
-        self._closed: dict[int, I64] = {}
-        self._visits: dict[int, int] = {}
+        self._closed: dict[tuple[int, int], I64] = {}
+        self._strangers: set[int] = set()
 
     def enter(self, one: Answered) -> None:
-        """A session is a stranger each time."""
-        if not one.known and self._visits.get(one.person) != one.visit:
-            self._visits[one.person] = one.visit
-            self._closed.pop(one.person, None)
+        """A session is a stranger at its first list; those of one person may overlap."""
+        if not one.known and one.visit not in self._strangers:
+            self._strangers.add(one.visit)
             self.memory.forget(one.person)
 
     def asked(self, one: Answered) -> Asked:
@@ -129,7 +128,7 @@ class _State:
         return Asked(one.person, one.day, usable, len(one.rows))
 
     def leave(self, one: Answered) -> None:
-        self._closed[one.person] = np.append(self._closed_to(one), one.rows[one.rows >= 0])
+        self._closed[_owner(one)] = np.append(self._closed_to(one), one.rows[one.rows >= 0])
         if len(one.rows):
             day = np.array([one.day], np.float32)
             shown = Viewing(np.array([one.person]), day, one.rows[None])
@@ -137,7 +136,12 @@ class _State:
 
     def _closed_to(self, one: Answered) -> I64:
         before = self._past.acted[one.person] if one.known else np.empty(0, np.int64)
-        return self._closed.get(one.person, before)
+        return self._closed.get(_owner(one), before)
+
+
+def _owner(one: Answered) -> tuple[int, int]:
+    """Whose history the stack keeps: a person's, or a session's."""
+    return one.person, -1 if one.known else one.visit
 
 
 def _counted(lists: Sequence[Answered], kind: str) -> I64:

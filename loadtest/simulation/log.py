@@ -22,8 +22,8 @@ SECONDS_A_PLACE = 5.0  # a deed comes so long after that at the place before
 
 
 @dataclass(frozen=True, slots=True)
-class Exposures:
-    """Places of lists that showed something, one entry each, in the order of people and time.
+class Entries:
+    """Places of lists that showed something, in the order of people and time; e in all.
 
     Attributes:
         lists: number of the list, from 0, int64 [e].
@@ -44,7 +44,7 @@ class Exposures:
     dismissed: Bools
 
 
-def exposures(world: World) -> Iterator[Exposures]:
+def entries(world: World) -> Iterator[Entries]:
     """The log, a block of people at a time; the same each time it is asked for."""
     counts = _visit_counts(world)
     policy = Policy(world.items)
@@ -63,7 +63,7 @@ def _visit_counts(world: World) -> I64:
     return np.maximum(drawn, FEWEST).astype(np.int64)
 
 
-def _block(world: World, policy: Policy, start: int, counts: I64, firsts: I64) -> Exposures:
+def _block(world: World, policy: Policy, start: int, counts: I64, firsts: I64) -> Entries:
     """The n-th lists of all people of the block at once, for n after n."""
     generator = np.random.default_rng([world.config.seed, 5, start])
     memory = Memory(start + len(counts), len(CATEGORIES))
@@ -83,11 +83,11 @@ def _block(world: World, policy: Policy, start: int, counts: I64, firsts: I64) -
     return _sorted(rounds)
 
 
-def _exposed(lists: I64, shown: Viewing, drawn: Drawn, done: Done) -> Exposures:
+def _exposed(lists: I64, shown: Viewing, drawn: Drawn, done: Done) -> Entries:
     there = shown.rows >= 0
     m, length = there.shape
     places = np.broadcast_to(np.arange(length, dtype=np.uint8), (m, length))
-    return Exposures(
+    return Entries(
         np.repeat(lists, length).reshape(m, length)[there],
         np.repeat(shown.people, length).reshape(m, length)[there],
         shown.rows[there],
@@ -100,14 +100,14 @@ def _exposed(lists: I64, shown: Viewing, drawn: Drawn, done: Done) -> Exposures:
     )
 
 
-def _sorted(rounds: list[Exposures]) -> Exposures:
-    names = Exposures.__dataclass_fields__
+def _sorted(rounds: list[Entries]) -> Entries:
+    names = Entries.__dataclass_fields__
     columns = {name: np.concatenate([getattr(one, name) for one in rounds]) for name in names}
     order = np.lexsort((columns["places"], columns["lists"]))
-    return Exposures(**{name: column[order] for name, column in columns.items()})
+    return Entries(**{name: column[order] for name, column in columns.items()})
 
 
-def seconds_of(world: World, some: Exposures) -> I64:
+def seconds_of(world: World, some: Entries) -> I64:
     """When the person came to each place, unix seconds, int64 [e]."""
     began = np.floor(some.days * DAY).astype(np.int64)
     return (

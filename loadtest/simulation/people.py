@@ -69,6 +69,7 @@ class People:
         self._seed = seed
         self._speed = speed
         self._visits = 0
+        self._strangers: set[int] = set()
         activity = world.tastes.activity.astype(np.float64)
         self._cumulative = np.cumsum(activity) / activity.sum()
 
@@ -83,8 +84,6 @@ class People:
         generator = np.random.default_rng([self._seed, 11, number])
         person = int(np.searchsorted(self._cumulative, generator.random()))
         known = person < self.world.tastes.count
-        if not known:
-            self.memory.forget(person)
         pages = min(int(generator.geometric(1.0 - STAYS)), MOST_PAGES)
         return Visit(
             number,
@@ -104,6 +103,9 @@ class People:
 
     def react(self, visit: Visit, item_ids: Sequence[str], day: float) -> list[Deed]:
         """What the person does with a list: an impression of each item, then clicks and more."""
+        if not visit.user_id and visit.number not in self._strangers:
+            self._strangers.add(visit.number)  # at the first look, as a judge sees it
+            self.memory.forget(visit.person)
         rows = self.world.item_rows(list(item_ids))
         before = _viewing(visit.person, day, rows)
         chances = viewing.chances(self.world, self.memory, before)

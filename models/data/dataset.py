@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from models.data import DataError
+from models.data.exposures import EXPOSURES
 from models.data.interactions import REJECTED_SCHEMA
 from services.domain.ids import item_keys
 
@@ -86,7 +87,8 @@ class Description:
         has_clock: False when `time` is only a position, which compares within a user alone.
         rejected: how many rows of the source were set apart (see rejected.tsv).
         duplicates: how many repeated rows were dropped.
-        fingerprint: of the content; see `Tables.fingerprint`.
+        fingerprint: of the content; see `Tables.fingerprint`. As opened, where the data set tells
+            what was shown: with that file's bytes hashed in.
         counts: rows of each table.
         base: of a data set made from a served log: name of the one whose users were loaded. Its
             user ids are pseudonyms, not what clients call users. Empty for other data sets.
@@ -144,7 +146,7 @@ class Dataset:
         for name in (INTERACTIONS, USERS, ITEMS):
             if not (folder / name).is_file():
                 raise DataError(f"the data set in {folder} is damaged: {name} is missing")
-        return Dataset(folder, description)
+        return Dataset(folder, _with_exposures(folder, description))
 
     def tables(self) -> Tables:
         """Reads all three tables; DataError when a file is damaged."""
@@ -153,6 +155,19 @@ class Dataset:
         except pl.exceptions.PolarsError as error:
             reason = str(error).partition("\n")[0]
             raise DataError(f"the data set in {self.folder} is damaged: {reason}") from None
+
+
+def _with_exposures(folder: Path, about: Description) -> Description:
+    """A release trained on what was shown is not one of the same data without, or with another."""
+    try:
+        with (folder / EXPOSURES).open("rb") as file:
+            shown = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return about
+    except OSError as error:
+        raise DataError(f"cannot read {folder / EXPOSURES}: {error.strerror or error}") from None
+    both = f"{about.fingerprint}\0{shown}".encode()
+    return replace(about, fingerprint=hashlib.sha256(both).hexdigest())
 
 
 def check_target(to: Path, name: str, *, force: bool) -> Path:

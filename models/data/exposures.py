@@ -11,6 +11,7 @@ from services.domain.arrays import I32, I64, U8, U32, Bools
 
 EXPOSURES = "impressions.parquet"
 COLUMNS = ("list", "user_id", "item_id", "place", "time", "clicked")
+HIGHEST = {"place": 2**8 - 1, "time": 2**32 - 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Exposures:
     """Places of lists that showed an item; those of a list are side by side, e in all.
 
     Attributes:
-        lists: number of the list, uint32 [e].
+        lists: number of the list, ascending, uint32 [e].
         users: place of the user among those of the log, -1 for others, int32 [e].
         rows: rows of the data set's items, int32 [e].
         places: from 0, uint8 [e].
@@ -47,10 +48,9 @@ class Exposures:
             self.clicked[at],
         )
 
-    def up_to(self, times: I64) -> "Exposures":
-        """What each user was shown up to a time: int64 [U]; nothing of other users."""
-        known = self.users >= 0
-        return self.take(known & (self.times <= np.append(times, 0)[self.users]))
+    def before(self, times: I64) -> "Exposures":
+        """What each user was shown before a time, int64 [U], and all of users of no log."""
+        return self.take((self.users < 0) | (self.times < np.append(times, 0)[self.users]))
 
 
 def read_exposures(folder: Path, user_ids: list[str], item_ids: list[str]) -> Exposures | None:
@@ -61,35 +61,79 @@ def read_exposures(folder: Path, user_ids: list[str], item_ids: list[str]) -> Ex
         item_ids: items of the data set, by row.
 
     Raises:
-        DataError: the table is damaged, lacks a column, or shows an item that is not among them.
+        DataError: the table cannot be read, shows an item that is not among them, or a column is
+            missing, of another type, empty somewhere or out of range.
     """
     path = folder / EXPOSURES
     if not path.exists():
         return None
-    users = pl.DataFrame({"user_id": user_ids}, schema={"user_id": pl.String})
-    items = pl.DataFrame({"item_id": item_ids}, schema={"item_id": pl.String})
     try:
         shown = pl.read_parquet(path, columns=list(COLUMNS))
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"{path} cannot be read: {reason}") from None
-    user = _places(shown["user_id"], users.with_row_index("at"))
-    row = _places(shown["item_id"], items.with_row_index("at"))
+    for name in COLUMNS:
+        if fault := _fault(shown[name]):
+            raise DataError(f"{path}: column {name!r} {fault}")
+    row = _places(shown["item_id"], item_ids)
     if (row < 0).any():
         item = shown["item_id"][int(np.argmin(row))]
         raise DataError(f"{path} shows item {item!r}, which the data set does not have")
+    lists, order = _numbered(shown)
     return Exposures(
-        shown["list"].to_numpy().astype(np.uint32),
-        user,
-        row,
-        shown["place"].to_numpy().astype(np.uint8),
-        shown["time"].to_numpy().clip(0, 2**32 - 1).astype(np.uint32),
-        shown["clicked"].to_numpy().astype(np.bool_),
+        lists,
+        _places(shown["user_id"], user_ids)[order],
+        row[order],
+        shown["place"].to_numpy().astype(np.uint8)[order],
+        shown["time"].to_numpy().astype(np.uint32)[order],
+        shown["clicked"].to_numpy()[order],
     )
 
 
-def _places(ids: pl.Series, known: pl.DataFrame) -> I32:
-    """Place of each id in `known`, -1 where it is not there; looks up each different id once."""
+def _fault(column: pl.Series) -> str:
+    """What is wrong with a column of the table; empty: nothing."""
+    text = column.dtype == pl.String or isinstance(column.dtype, (pl.Categorical, pl.Enum))
+    number = column.dtype.is_integer()
+    wanted = {
+        "list": ("an integer or text", number or text),
+        "user_id": ("text", text),
+        "item_id": ("text", text),
+        "clicked": ("boolean", column.dtype == pl.Boolean),
+    }
+    what, right = wanted.get(column.name, ("an integer", number))
+    if not right:
+        return f"has to be {what}, not {column.dtype}"
+    if column.null_count():
+        return f"is empty in {column.null_count():,} rows"
+    most = HIGHEST.get(column.name)
+    if most is not None and not column.is_between(0, most).all():
+        return f"has to be from 0 to {most}"
+    return ""
+
+
+def _numbered(shown: pl.DataFrame) -> tuple[U32, I64]:
+    """Lists numbered by user and list, ascending, uint32 [e], and the rows in their order [e].
+
+    Two users may have lists of the same number, and a list may lie in pieces.
+    """
+    keys = [_key(shown[name]) for name in ("place", "list", "user_id")]
+    order = np.lexsort(keys)
+    _, lists, users = (key[order] for key in keys)
+    begins = np.ones(len(order), np.bool_)
+    begins[1:] = (lists[1:] != lists[:-1]) | (users[1:] != users[:-1])
+    return (np.cumsum(begins) - 1).astype(np.uint32), order
+
+
+def _key(column: pl.Series) -> I64:
+    """Integers in the order of the column's values, int64."""
+    if column.dtype.is_integer():
+        return np.asarray(column.to_numpy().astype(np.int64))
+    return _places(column, sorted(column.unique().cast(pl.String))).astype(np.int64)
+
+
+def _places(ids: pl.Series, names: list[str]) -> I32:
+    """Place of each id among `names`, -1 where it is not there; looks up each different id once."""
+    known = pl.DataFrame({ids.name: names}, schema={ids.name: pl.String}).with_row_index("at")
     coded = ids.cast(pl.Categorical)
     codes, different = coded.to_physical().to_numpy(), coded.unique()
     wanted = different.cast(pl.String).to_frame()

@@ -42,6 +42,20 @@ class Shown:
         return len(self.begins)
 
 
+def shown_before(log: Log, exposures: Exposures, ends: I64) -> Exposures:
+    """What was shown before the first event of each user that is held out, `ends` [U].
+
+    Not the list that it was taken from; all, where a user's events are all known.
+    """
+    limits = np.full(log.user_count, np.iinfo(np.int64).max)
+    cut = ends < log.sizes
+    times = log.times.astype(np.int64)
+    limits[cut] = times[log.offsets[:-1][cut] + ends[cut]] - NEAR
+    some = cut & (ends > 0)
+    limits[some] = np.maximum(limits[some], times[log.offsets[:-1][some] + ends[some] - 1] + 1)
+    return exposures.before(limits)
+
+
 def shown_with(log: Log, queries: Queries, exposures: Exposures) -> Shown:
     """Finds the list from which each answer was clicked."""
     events = log.offsets[queries.users] + queries.ends

@@ -10,7 +10,7 @@ import torch
 
 from models.data import DataError
 from models.data.dataset import Dataset
-from models.data.exposures import read_exposures
+from models.data.exposures import EXPOSURES, Exposures, read_exposures
 from models.data.served import ServedLog
 from models.evaluation.funnel import Funnel
 from models.evaluation.places import Places
@@ -20,7 +20,7 @@ from models.evaluation.values import of_manifest
 from models.evaluation.wanted import answers
 from models.export import index
 from models.export import release as files
-from models.training import channels, publish, quotas
+from models.training import channels, exposed, publish, quotas
 from models.training import recall as recall_training
 from models.training import schema as schema_training
 from models.training import scorers as scorers_training
@@ -34,6 +34,7 @@ from models.training.served_lists import served_lists
 from models.training.settings import Settings
 from models.training.source import Report, Source
 from models.training.split import Split, last_out, queries, slice_length
+from services.domain.arrays import I64
 
 
 def train_release(
@@ -75,7 +76,7 @@ def train_release(
         scorers = scorers_training.train(source, early, folder / "early", split, lists)
         found = _held_out(source, folder / "twin", early, scorers, split)
         made = folder / "release"
-        everything = _refit(source, early, source.log, "recall on everything")
+        everything = _refit(source, early, source.log.sizes, "recall on everything")
         store(found, made)
         measured = Measured(of_manifest(found), search.table())
         publish.write(source, made, identity, everything, scorers, measured)
@@ -95,11 +96,19 @@ def _source(dataset: Dataset, settings: Settings, report: Report, parent: str) -
     every = dict.fromkeys(channels.possible(log.item_count), 1)
     if "ease" not in every:
         report(f"without ease: over {channels.EASE_ITEMS:,} items")(1.0)
-    quotas, shown = settings.quotas or every, None
-    if log.has_clock:  # what was shown when, and to whom, is told by the time
-        items = tables.items["item_id"].to_list()
-        shown = read_exposures(dataset.folder, list(log.user_ids), items)
-    return Source(dataset, tables, log, schema, settings, report, quotas, parent, exposures=shown)
+    quotas = settings.quotas or every
+    source = Source(dataset, tables, log, schema, settings, report, quotas, parent)
+    return replace(source, exposures=_exposures(source))
+
+
+def _exposures(source: Source) -> Exposures | None:
+    """What was shown when, and to whom: times tell which list an event comes from."""
+    log, folder = source.log, source.dataset.folder
+    if log.has_clock:
+        return read_exposures(folder, list(log.user_ids), source.tables.items["item_id"].to_list())
+    if (folder / EXPOSURES).exists():
+        source.report(f"without {EXPOSURES}: the data set has no clock")(1.0)
+    return None
 
 
 def _split(source: Source) -> Split:
@@ -115,8 +124,10 @@ def _split(source: Source) -> Split:
     return replace(split, held_out=np.sort(drawn))
 
 
-def _recipe(source: Source) -> Recipe:
-    return Recipe(source.schema, source.settings, source.channels, source.exposures)
+def _recipe(source: Source, ends: I64) -> Recipe:
+    """For a fit on so many events of each user."""
+    shown = source.exposures and exposed.shown_before(source.log, source.exposures, ends)
+    return Recipe(source.schema, source.settings, source.channels, shown)
 
 
 def _early(source: Source, folder: Path, split: Split) -> Recall:
@@ -124,7 +135,7 @@ def _early(source: Source, folder: Path, split: Split) -> Recall:
     progress = source.report("recall on the early slice")
     content = files.write_base(folder, source.tables, source.schema, source.parameters())
     log = source.log.first(split.early)
-    early = recall_training.fit(log, content, _recipe(source), progress)
+    early = recall_training.fit(log, content, _recipe(source, split.early), progress)
     publish.write_recall(source, folder, "early", early)
     return early
 
@@ -152,9 +163,11 @@ def _quotas(source: Source, folder: Path, split: Split) -> Search:
     return quotas.search(channel_places(folder, source.log, wanted, progress))
 
 
-def _refit(source: Source, early: Recall, log: Log, step: str) -> Recall:
+def _refit(source: Source, early: Recall, ends: I64, step: str) -> Recall:
+    """Recall on so many events of each user."""
     progress = source.report(step)
-    return recall_training.refit(early, log, _recipe(source), progress)
+    log = source.log.first(ends)
+    return recall_training.refit(early, log, _recipe(source, ends), progress)
 
 
 def _held_out(
@@ -162,7 +175,7 @@ def _held_out(
 ) -> Places:
     """What a release finds whose recall is fitted on what comes before the test events."""
     log = source.log
-    twin = _refit(source, early, log.first(split.test), "recall up to the last event")
+    twin = _refit(source, early, split.test, "recall up to the last event")
     publish.write(source, folder, "twin", twin, scorers, Measured())
     progress = source.report("evaluation on the last event")
     funnel = Funnel.open(folder, source.settings.prerank_limit)

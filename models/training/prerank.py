@@ -1,5 +1,7 @@
 """Training of the prerank model: the answer against sampled candidates of the same list."""
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -9,6 +11,7 @@ from models.layers.lists import in_lists
 from models.prerank.light import LightScorer
 from models.schema.recall_features import feature_count, recall_features
 from models.training.candidates import Lists
+from models.training.position_bias import PositionBias
 from models.training.recall import Recall
 from models.training.rows import Labelled, Rows, sample
 from models.training.two_tower import Progress
@@ -17,12 +20,16 @@ from services.domain.candidates import Candidates
 
 BATCH = 256
 WIDTH = 100
+BIAS_RATE = 3e-2  # one number a place: it has to keep up with a network
 
 
 def train(
     labelled: Labelled, lists: Lists, models: Recall, epochs: int, seed: int, progress: Progress
 ) -> LightScorer:
-    """Softmax cross-entropy over lists of WIDTH; seeded. Without lists: an untrained model."""
+    """Softmax cross-entropy over lists of WIDTH; seeded. Without lists: an untrained model.
+
+    Of lists that were shown, a bias takes up what their places do.
+    """
     torch.manual_seed(seed)
     generator = np.random.default_rng(seed)
     channels = lists.channel_count
@@ -39,12 +46,18 @@ def train(
     )
     with torch.no_grad():
         model.standardise.fit(model.features(*_inputs(rows, lists, models)))
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    bias = PositionBias()
+    groups: list[dict[str, Any]] = [
+        {"params": model.parameters()},
+        {"params": bias.parameters(), "lr": BIAS_RATE},
+    ]
+    optimizer = torch.optim.Adam(groups, lr=3e-3)
     for epoch in range(epochs):
         order = generator.permutation(len(rows))
         for start in range(0, len(order), BATCH):
             batch = rows.take(order[start : start + BATCH])
-            scores = in_lists(model(*_inputs(batch, lists, models)), batch.sizes)
+            logits = model(*_inputs(batch, lists, models)) + bias(batch.positions)
+            scores = in_lists(logits, batch.sizes)
             loss = F.cross_entropy(scores, torch.zeros(len(batch), dtype=torch.int64))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

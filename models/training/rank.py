@@ -7,18 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.layers.lists import NOWHERE, in_lists
 from models.rank.din import Din, RankItems
 from models.schema.history import EncodedHistory
 from models.schema.rank import rank_features, slots
 from models.training.calibration import platt
+from models.training.position_bias import PositionBias
 from models.training.rows import Labelled, Rows, rows_of, sample
 from models.training.two_tower import Progress
 from services.domain.arrays import F32, I64, Bools
-
-POSITIONS = 100  # places of a list that have a bias of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +92,19 @@ def train(
     The loss decides, not NDCG: of a thousand lists it says far more. The weights before the first
     epoch, those of prerank, may win too.
 
-    Lists that were shown say less about their last places, which were looked at less: a bias by
-    position takes that up while training (Guo et al. 2019, PAL) and is left out afterwards.
+    A bias takes up what places do in lists that were shown, in training and validation alike; the
+    ranker is used without it.
     """
     torch.manual_seed(config.seed)
     course = _Course(ranker, items, config)
     batches = [-(-len(one.labelled.usable) // config.batch) for one in lessons]
     if not sum(batches):
         return
-    best = (loss_of(ranker, items, validation), copy.deepcopy(ranker))
+    bias = course.bias
+    best = (loss_of(ranker, items, validation, bias), copy.deepcopy(ranker))
     for epoch in range(config.epochs):
         course.epoch(lessons, config.epochs * sum(batches))
-        loss = loss_of(ranker, items, validation)
+        loss = loss_of(ranker, items, validation, bias)
         if loss < best[0]:
             best = (loss, copy.deepcopy(ranker))
         progress((epoch + 1) / config.epochs)
@@ -122,9 +122,8 @@ class _Course:
         self._items = items
         self._config = config
         self._generator = np.random.default_rng(config.seed)
-        self._positions = nn.Embedding(POSITIONS + 1, 1, padding_idx=0)
-        nn.init.zeros_(self._positions.weight)
-        parts = (ranker.din, ranker.items, self._positions)
+        self.bias = PositionBias()
+        parts = (ranker.din, ranker.items, self.bias)
         parameters = [weight for part in parts for weight in part.parameters()]
         rate = config.learning_rate
         self._optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=1e-2)
@@ -157,8 +156,7 @@ class _Course:
         """Interact over the whole list, like on its answer alone."""
         rows = self._sample(lessons, at)
         logits = _logits(self._ranker, self._items, rows, lessons.encoded)
-        shown = torch.from_numpy(rows.positions.clip(max=POSITIONS))
-        interact = in_lists(logits[:, 0] + self._positions(shown).squeeze(-1), rows.sizes)
+        interact = in_lists(logits[:, 0] + self.bias(rows.positions), rows.sizes)
         first = torch.from_numpy(np.cumsum(rows.sizes) - rows.sizes)
         listwise = F.cross_entropy(interact, torch.zeros(len(rows), dtype=torch.int64))
         liked = torch.from_numpy(lessons.encoded.liked[rows.queries]).float()
@@ -184,11 +182,13 @@ class _Features:
 VALIDATED = 64  # lists at once
 
 
-def loss_of(ranker: Ranker, items: Items, lessons: Lessons) -> float:
-    """Mean cross-entropy of the answers over their whole lists."""
+def loss_of(
+    ranker: Ranker, items: Items, lessons: Lessons, bias: PositionBias | None = None
+) -> float:
+    """Mean cross-entropy of the answers over their whole lists; `bias` is that of their places."""
     losses = [
         F.cross_entropy(scores, torch.from_numpy(answers), reduction="none")
-        for answers, scores in _scored(ranker, items, lessons)
+        for answers, scores in _scored(ranker, items, lessons, bias)
     ]
     return float(torch.cat(losses).mean()) if losses else 0.0
 
@@ -206,7 +206,9 @@ def _calibrate(ranker: Ranker, items: Items, lessons: Lessons) -> None:
 
 
 @torch.no_grad()
-def _scored(ranker: Ranker, items: Items, lessons: Lessons) -> Iterator[tuple[I64, Tensor]]:
+def _scored(
+    ranker: Ranker, items: Items, lessons: Lessons, bias: PositionBias | None = None
+) -> Iterator[tuple[I64, Tensor]]:
     """Lists of the lessons, some at a time: log-odds to interact with what is judged of each.
 
     Before them the place of each list's answer among these, int64 [some].
@@ -221,6 +223,8 @@ def _scored(ranker: Ranker, items: Items, lessons: Lessons) -> Iterator[tuple[I6
         answers = np.array([np.searchsorted(of, answer) for of, answer in pairs], np.int64)
         rows = rows_of(labelled, at, places, features)
         logits = _logits(ranker, items, rows, lessons.encoded)[:, 0]
+        if bias is not None:
+            logits = logits + bias(rows.positions)
         yield answers, in_lists(logits, rows.sizes)
 
 

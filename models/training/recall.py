@@ -50,7 +50,7 @@ class Recipe:
 
     Attributes:
         channels: names of those whose tables are fitted.
-        exposures: what was shown, where it is known.
+        exposures: what was shown up to the end of the log, where it is known.
     """
 
     schema: FeatureSchema
@@ -105,16 +105,6 @@ def _fitted(tower: TwoTower, log: Log, recipe: Recipe) -> Recall:
         vectors=np.asarray(normalize(table, dim=-1).numpy(), np.float32),
         item_cf=item_cf.fit(log, recipe.settings.item_cf),
         popularity=popularity,
-        statics=popular.statics(log, _shown_before(log, recipe.exposures)),
+        statics=popular.statics(log, recipe.exposures),
         tables=tables,
     )
-
-
-def _shown_before(log: Log, exposures: Exposures | None) -> Exposures | None:
-    """What each user was shown up to the last event that the log has of them."""
-    if exposures is None:
-        return None
-    last = np.zeros(log.user_count, np.int64)
-    some = log.sizes > 0
-    last[some] = log.times[log.offsets[1:][some] - 1]
-    return exposures.up_to(last)

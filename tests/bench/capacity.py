@@ -57,7 +57,7 @@ def main(
     warm: Annotated[float, typer.Option(min=0)] = 5.0,
     trial: Annotated[float, typer.Option(min=1, help="Seconds of a step of the search.")] = 10.0,
     confirm: Annotated[float, typer.Option(min=1)] = 60.0,
-    overload: Annotated[float, typer.Option(min=1)] = 60.0,
+    overload: Annotated[float, typer.Option(min=16)] = 60.0,
     p99: Annotated[float, typer.Option(min=1, help="Milliseconds.")] = 100.0,
     peak: Annotated[float, typer.Option(min=1, help="Times the confirmed rate.")] = 3.0,
 ) -> None:
@@ -113,7 +113,8 @@ def spiked(stack: RunningStack, plan: Plan, folder: Path, rate: float) -> Loaded
     calm = CALM * rate
     profile = ("--shape", "spike", "--rate", f"{calm:.1f}", "--peak", f"{plan.peak / CALM:.4f}")
     times = ("--seconds", f"{plan.overload * 2:g}", "--warm", f"{plan.warm:g}")
-    found = loaded(stack, folder, *profile, *times, "--p99", f"{plan.p99:g}", "--recovery", "5")
+    limits = ("--p99", f"{plan.p99:g}", "--recovery", "5", "--refused", "1")
+    found = loaded(stack, folder, *profile, *times, *limits)
     typer.echo(f"{plan.peak:g} times {rate:.0f}/s for {plan.overload:g} s", err=True)
     return found
 

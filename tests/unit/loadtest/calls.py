@@ -17,6 +17,11 @@ class Made:
         self.recorder.add(kind, due, due + late, due + seconds, answer, 20)
         return self
 
+    def listed(self, due: float, items: int) -> "Made":
+        """A good list of so many of 20 items."""
+        self.recorder.add("list", due, due, due + 0.01, Answer(OK, ITEMS[:items]), 20)
+        return self
+
     def degraded(self, due: float, *skipped: str) -> "Made":
         answer = Answer(OK, ITEMS[:5], degraded=skipped, release="r1")
         self.recorder.add("list", due, due, due + 0.01, answer, 20)

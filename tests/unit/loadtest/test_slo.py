@@ -38,6 +38,20 @@ def test_each_broken_slo_is_named(made: Made, name: str) -> None:
     assert name in broken(made, STEADY)
 
 
+def test_short_lists_may_be_few_and_empty_ones_none() -> None:
+    made = Made().steadily(0, 10).listed(5.0, 19)
+    assert broken(made, STEADY) == []
+    assert broken(made, replace(STEADY, short=0.0)) == ["short lists"]
+    assert broken(made.listed(5.1, 0), replace(STEADY, short=1.0)) == ["empty lists"]
+
+
+def test_empty_lists_are_not_good() -> None:
+    found = result(Made().listed(0.5, 1).listed(0.6, 0).calls, STEADY, SENDER)
+    assert found.lists.good_rate * STEADY.seconds == 1
+    assert found.line.good[0] == 1
+    assert found.lists.answered == 2
+
+
 def test_a_load_that_was_sent_late_is_not_valid() -> None:
     made = Made()
     for second in range(10):

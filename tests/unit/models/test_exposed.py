@@ -8,9 +8,8 @@ import pytest
 from models.data.exposures import Exposures
 from models.recall.popular import EXPECTED, clicks_by_expected, statics
 from models.training.candidates import Lists, recall
-from models.training.exposed import label, shown_with
+from models.training.exposed import label, shown_before, shown_with
 from models.training.log import Log
-from models.training.recall import _shown_before
 from models.training.split import queries
 from services.domain.candidates import Candidates
 from tests.releases import tiny_dataset
@@ -82,11 +81,22 @@ def test_clicks_are_counted_by_what_their_place_promises() -> None:
     assert statics(LOG).shape == (9, 3)
 
 
-def test_what_was_shown_later_than_the_log_is_not_counted() -> None:
-    kept = _shown_before(LOG.first(np.array([1, 0])), SHOWN)
-    assert kept is not None
-    assert kept.rows.tolist() == [0]
-    assert _shown_before(LOG, None) is None
+def test_what_was_shown_from_the_held_out_event_on_is_not_counted() -> None:
+    """User 0's second event is hidden and its list with it; of user 1 all is, from the first on."""
+    shown = exposures(
+        (0, 0, 0, 0, 99, True),
+        (0, 0, 5, 1, 101, False),  # left after the last click: counts
+        (1, 0, 1, 0, 199, True),
+        (2, 1, 6, 0, 39, False),
+        (3, 1, 2, 0, 100, True),
+        (4, -1, 8, 0, 999, False),  # of someone without an event
+    )
+    assert shown_before(LOG, shown, np.array([1, 0])).rows.tolist() == [0, 5, 6, 8]
+
+
+def test_a_fit_on_everything_counts_all_that_was_shown() -> None:
+    late = exposures((0, 0, 5, 0, 999, False), (1, -1, 6, 0, 999, False))
+    assert len(shown_before(LOG, late, LOG.sizes)) == 2
 
 
 def test_what_was_shown_is_put_after_what_recall_finds(release: Path, tmp_path: Path) -> None:

@@ -1,16 +1,23 @@
 """Training of prerank and rank: what is learnt, and what an untrained model does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from models.prerank.light import LightScorer
 from models.rank.din import Din, RankItems, RankShape
+from models.recall.two_tower import TowerShape, TwoTower
 from models.schema.history import RECENT, EncodedHistory
 from models.schema.rank import slots
 from models.schema.recall_features import feature_count
+from models.training import prerank
 from models.training.calibration import platt
+from models.training.candidates import Lists
+from models.training.position_bias import PositionBias
 from models.training.rank import Encoded, Items, Lessons, Ranker, RankTraining, loss_of, train
+from models.training.recall import Recall
 from models.training.rows import Labelled
 from services.domain.candidates import Candidates
 
@@ -156,6 +163,59 @@ def test_the_same_seed_trains_the_same_ranker() -> None:
         tables.append(model.table(items().table, items().statics))
     np.testing.assert_array_equal(tables[0], tables[1])
     assert tables[0].shape == (N, E + 3)
+
+
+def test_validation_knows_what_places_do() -> None:
+    bias = PositionBias()
+    with torch.no_grad():
+        bias(np.array([1]))  # a bias that is not trained says nothing
+        held_out = shown_first()
+        assert loss_of(ranker(), items(), held_out, bias) == loss_of(ranker(), items(), held_out)
+        next(bias.parameters())[1] = 3.0
+    assert loss_of(ranker(), items(), held_out, bias) < 0.5 * loss_of(ranker(), items(), held_out)
+
+
+def shown_first() -> Lessons:
+    """Whatever was shown first was taken; recall scored it higher, in most lists."""
+    found = lessons(1, shown=True)
+    generator = np.random.default_rng(4)
+    scores = [generator.normal(3.0 * (np.arange(WIDTH) == 0), 1.0) for _ in range(LISTS)]
+    candidates = [
+        replace(one, recall_scores=some[:, None].astype(np.float32))
+        for one, some in zip(found.labelled.candidates, scores, strict=True)
+    ]
+    negatives = [np.arange(WIDTH) > 0] * LISTS
+    answers = np.zeros(LISTS, np.int64)
+    labelled = replace(found.labelled, candidates=candidates, answers=answers, negatives=negatives)
+    return replace(found, labelled=labelled)
+
+
+def test_prerank_does_not_learn_what_places_do() -> None:
+    """How much better it makes the item shown first: less when it is told that it was first."""
+    labelled = shown_first().labelled
+    lists = Lists(np.zeros((LISTS, D), np.float32), labelled.candidates, 1)
+    models = recall_of(items())
+
+    def lead(of: Labelled) -> float:
+        model = prerank.train(of, lists, models, 100, 1, quiet)
+        user = np.zeros(D, np.float32)
+        scores = [prerank.score(model, one, user, models) for one in labelled.candidates]
+        return float(np.mean([one[0] - one[1:].mean() for one in scores]))
+
+    assert 0 < lead(labelled) < 0.8 * lead(replace(labelled, positions=[]))
+
+
+def recall_of(some: Items) -> Recall:
+    """Recall as far as prerank reads it."""
+    return Recall(
+        TwoTower(TowerShape((9,), D), torch.zeros(N, 1)),
+        some.table,
+        some.vectors,
+        (np.zeros((N, 1), np.int32), np.zeros((N, 1), np.float32)),
+        np.zeros(N, np.float32),
+        some.statics,
+        {},
+    )
 
 
 def test_without_lessons_nothing_is_trained() -> None:

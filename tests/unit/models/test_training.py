@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from models.data.dataset import Dataset, Description, Tables, save
+from models.data.exposures import EXPOSURES
 from models.data.interactions import REJECTED_SCHEMA
 from models.evaluation.funnel import Funnel
 from models.evaluation.release import judge
@@ -120,6 +121,20 @@ def test_too_few_users_to_measure_by_get_the_default_quotas(tmp_path: Path) -> N
     assert Parameters.read(made).quotas == UNMEASURED
     assert set(Manifest.read(made).channels) == set(UNMEASURED)
     assert Manifest.read(made).recall == {}
+
+
+def test_what_was_shown_is_not_left_out_silently(tmp_path: Path) -> None:
+    """Without a clock nobody knows from which list an event comes."""
+    dataset = dataset_of(tmp_path / "few", [("a", "x", 2), ("a", "y", 3)])
+    (dataset.folder / EXPOSURES).write_bytes(b"")
+    steps: list[str] = []
+
+    def report(step: str) -> Callable[[float], None]:
+        steps.append(step)
+        return quiet(step)
+
+    train_release(dataset, tmp_path / "r", TINY, report)
+    assert f"without {EXPOSURES}: the data set has no clock" in steps
 
 
 def test_a_release_names_the_one_that_served_its_log(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from scipy import stats
 
 from loadtest.simulation import viewing
 from loadtest.simulation.config import WorldConfig
-from loadtest.simulation.log import exposures
+from loadtest.simulation.log import entries
 from loadtest.simulation.memory import Memory
 from loadtest.simulation.viewing import Viewing
 from loadtest.simulation.world import World
@@ -72,7 +72,7 @@ def beyond(happened: np.ndarray, expected: np.ndarray) -> float:
 
 def test_clicks_and_purchases_of_the_log_have_their_probabilities() -> None:
     """By place, by how likely they are, and in all: position bias, tastes, fatigue, conversion."""
-    (log,) = exposures(WORLD)
+    (log,) = entries(WORLD)
     people: dict[int, Person] = {}
     chances = []
     begins = np.flatnonzero(np.diff(log.lists, prepend=-1))

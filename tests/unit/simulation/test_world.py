@@ -3,22 +3,22 @@
 import numpy as np
 
 from loadtest.simulation.config import WorldConfig
-from loadtest.simulation.log import Exposures, exposures
+from loadtest.simulation.log import Entries, entries
 from loadtest.simulation.words import TOPICS
 from loadtest.simulation.world import World
 
 CONFIG = WorldConfig(users=60, items=200, seed=5, visits=20)
 
 
-def whole_log(config: WorldConfig) -> Exposures:
-    (block,) = exposures(World(config))
+def whole_log(config: WorldConfig) -> Entries:
+    (block,) = entries(World(config))
     return block
 
 
 def test_the_same_config_is_the_same_log_and_another_seed_another() -> None:
     first, again = whole_log(CONFIG), whole_log(CONFIG)
     other = whole_log(WorldConfig(users=60, items=200, seed=6, visits=20))
-    for name in Exposures.__dataclass_fields__:
+    for name in Entries.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
     assert len(first.rows) != len(other.rows) or (first.rows != other.rows).any()
 

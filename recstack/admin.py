@@ -6,6 +6,7 @@ from pathlib import Path
 import grpc
 from recsys.gateway.v1 import admin_pb2, admin_pb2_grpc
 
+from services.chassis.address import is_loopback
 from services.chassis.channel import open_blocking_channel
 from services.chassis.errors import StartupError
 from services.chassis.redact import protect
@@ -70,8 +71,14 @@ def status(address: str, token: str, tls: Tls = OFF, timeout: float = TIMEOUT) -
 
     Raises:
         AdminError: it does not answer, or the token is wrong.
-        StartupError: the files of TLS cannot be read.
+        StartupError: the files of TLS cannot be read, or the token would go over a network in plain
+            text.
     """
+    if not tls.calls and not is_loopback(address.rpartition(":")[0].strip("[]")):
+        raise StartupError(
+            f"the admin token is not sent to {address} in plain text",
+            "give the CA of its certificate (recstack --tls-ca ...), or a tunnel to its loopback",
+        )
     with open_blocking_channel(address, tls) as channel:
         stub = admin_pb2_grpc.AdminServiceStub(channel)  # type: ignore[no-untyped-call]
         metadata = (("authorization", f"Bearer {token}"),)

@@ -24,7 +24,7 @@ READERS: Mapping[str, Sequence[str]] = {
     "events": (_password("events"),),
     "recall": (_password("recall"),),
     "gateway": (_password("gateway"), PSEUDONYM_KEY, PAGE_KEY, ADMIN_TOKEN),
-    "bootstrap": (_password("feature_store"), _password(OPERATOR), PSEUDONYM_KEY),
+    "bootstrap": (_password("feature_store"), PSEUDONYM_KEY),
     "grafana": (GRAFANA_PASSWORD,),
 }
 
@@ -32,8 +32,8 @@ READERS: Mapping[str, Sequence[str]] = {
 def make_secrets(folder: Path) -> None:
     """Makes keys, passwords and the users of Redis in `folder`/all, and a folder for each reader.
 
-    A reader's folder holds what READERS gives it, as further names of the same files. Secrets that
-    are there stay as they are.
+    A reader's folder holds what READERS gives it and no more, as further names of the same files.
+    Secrets that are there stay as they are.
 
     Raises:
         StartupError: one cannot be written.
@@ -48,6 +48,9 @@ def make_secrets(folder: Path) -> None:
             own.mkdir(mode=0o700, exist_ok=True)
             for name in names:
                 _give(everything / name, own / name)
+            for path in own.iterdir():
+                if path.name not in names:  # it was given to an earlier version
+                    path.unlink()
     except OSError as error:
         raise StartupError(f"cannot write to {folder}: {error.strerror}") from None
 

@@ -1,16 +1,14 @@
 """The Redis of a stack: the one that is named, or a server of its own."""
 
 import asyncio
-import os
 import signal
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import SecretStr
 
 from recstack.child import Child
 from recstack.processes import REDIS_PORT
-from recstack.redis_server import Access, command, find_server, occupant, speaks_tls
+from recstack.redis_server import Access, command, find_server, listens, occupant, speaks_tls
 from recstack.redis_server import url as url_at
 from recstack.redis_users import OPERATOR, write_users
 from recstack.security import OPEN_TO_ALL, Security
@@ -20,14 +18,23 @@ from services.chassis.redis import Login, RedisError, open_redis
 from services.chassis.tls import OFF
 
 URL_VARIABLE = "RECSTACK_REDIS_URL"
+PLAIN_REDIS = (
+    "Redis is not encrypted: its program was built without TLS; it listens on loopback alone"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRedis:
-    """Where the services find Redis, and the child process to run for it, if any."""
+    """Where the services find Redis.
+
+    Attributes:
+        child: the process to run for it, if any.
+        warning: what the one who starts it should know; empty: nothing.
+    """
 
     url: str
     child: Child | None = None
+    warning: str = ""
 
 
 def local_redis(
@@ -54,15 +61,17 @@ def local_redis(
     folder = workspace.redis
     tls = security.tls_of("redis") if speaks_tls(find_server()) else OFF
     own, login = SecretStr(url_at(port, tls.serves)), security.redis_login(OPERATOR)
+    plain = security.tls is not None and not tls.serves
+    warning = PLAIN_REDIS if plain else ""
     passwords = security.redis_passwords
     users = None if passwords is None else write_users(passwords)
     if program := occupant(port):
-        if asyncio.run(_folder_of(own, login)) != str(folder.resolve()):
+        if not listens(folder, port) or not asyncio.run(_answers(own, login)):
             raise StartupError(
                 f"port {port}, where the stack's own Redis goes, is taken by {program}",
                 f"stop it, or use it: {URL_VARIABLE}={url_at(port)} recstack up",
             )
-        return LocalRedis(own.get_secret_value())
+        return LocalRedis(own.get_secret_value(), None, warning)
     child = Child(
         name="redis",
         command=command(folder, port, appendfsync, Access(users, tls)),
@@ -70,17 +79,7 @@ def local_redis(
         probe=lambda: _answers(own, login),
         orphan_signal=signal.SIGTERM,  # it syncs its file, then ends
     )
-    return LocalRedis(own.get_secret_value(), child)
-
-
-async def _folder_of(url: SecretStr, login: Login) -> str:
-    """The data folder of the Redis at the URL; empty when it does not say."""
-    async with open_redis(url, login) as client:
-        try:
-            found: dict[Any, Any] = await client.config_get("dir")
-        except (RedisError, OSError):
-            return ""
-    return next((os.fsdecode(value) for value in found.values()), "")
+    return LocalRedis(own.get_secret_value(), child, warning)
 
 
 async def _answers(url: SecretStr, login: Login) -> bool:

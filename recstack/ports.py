@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 _LISTEN = "0A"  # state of a listening socket in /proc/net/tcp
@@ -31,15 +32,28 @@ def _free(host: str, port: int) -> bool:
         return True
 
 
-def holder(port: int) -> str:
-    """The process that listens on the port, for people; empty when it cannot be told."""
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that listens. Its arguments may be secrets: people are shown its program alone."""
+
+    pid: int
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        program = next(iter(" ".join(self.words[:1]).split()), "unknown")  # a title is one word
+        module = "".join(f" -m {name}" for name in self.words[2:3] if self.words[1] == "-m")
+        return f"process {self.pid}: {program}{module}"
+
+
+def holder(port: int) -> Holder | None:
+    """The process that listens on the port; None when it cannot be told."""
     inodes = _listening_inodes(port)
     for process in Path("/proc").glob("[0-9]*") if inodes else ():
         if not inodes.isdisjoint(_open_files(process)):
-            words = (process / "cmdline").read_bytes().split(b"\0")
-            command = b" ".join(words).decode(errors="replace").strip()
-            return f"process {process.name}: {command}"
-    return ""
+            with contextlib.suppress(OSError):  # ended meanwhile
+                words = (process / "cmdline").read_text("utf-8", "replace").split("\0")
+                return Holder(int(process.name), tuple(words))
+    return None
 
 
 def _open_files(process: Path) -> Iterator[str]:

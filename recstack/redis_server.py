@@ -12,6 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from recstack.ports import holder
 from services.chassis.errors import StartupError
 from services.chassis.tls import OFF, Tls
 
@@ -60,6 +61,28 @@ def occupant(port: int) -> str | None:
         return "another Redis"
     finally:
         client.close()
+
+
+def listens(folder: Path, port: int) -> bool:
+    """Whether a server with its data in `folder`, run by this user, has the port.
+
+    No password is shown to any other: one who only says to be Redis would learn it. Where it cannot
+    be told who listens (another user's process, a system without /proc) it is another.
+    """
+    found = holder(port)
+    if found is None:
+        return False
+    process = Path("/proc") / str(found.pid)
+    try:
+        program = os.readlink(process / "exe").rpartition("/")[2]
+        place = os.readlink(process / "cwd")  # it goes where its data are
+        return (
+            program.startswith(("redis", "valkey"))
+            and process.stat().st_uid == os.getuid()
+            and place == str(folder.resolve())
+        )
+    except OSError:
+        return False
 
 
 def url(port: int, tls: bool = False) -> str:

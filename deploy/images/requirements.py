@@ -1,9 +1,14 @@
-"""Prints what an image needs, a requirement a line: `requirements.py serving`, or an extra."""
+"""Prints a list of requirements, one a line: `requirements.py serving`, `build` or an extra."""
 
 import sys
 import tomllib
 from pathlib import Path
 
-project = tomllib.loads(Path("/pyproject.toml").read_text("utf-8"))["project"]
-lists = {"serving": project["dependencies"], **project["optional-dependencies"]}
+told = tomllib.loads(Path("/pyproject.toml").read_text("utf-8"))
+project = told["project"]
+lists = {
+    "build": told["build-system"]["requires"],
+    "serving": project["dependencies"],
+    **project["optional-dependencies"],
+}
 print(*lists[sys.argv[1]], sep="\n")

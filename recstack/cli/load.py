@@ -2,11 +2,15 @@
 
 import os
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 import typer
 
 from recstack.cli import tls
+from recstack.cli.failure import Failure
+
+NEEDED = ("locust", "matplotlib")
 
 # The options are those of `python -m loadtest`; --help is its too.
 PASSED_ON: dict[str, Any] = {
@@ -17,6 +21,10 @@ PASSED_ON: dict[str, Any] = {
 
 def load(context: typer.Context) -> None:
     """Send a bounded load to a running stack; check SLOs, write a report."""
+    for module in NEEDED:
+        if find_spec(module) is None:
+            hint = "pip install 'recstack[load]'"
+            raise Failure(f"a load needs {module}, which is not here", hint)
     files = tls.given()
     named = {"CA": files.ca, "CERTIFICATE": files.certificate, "KEY": files.key}
     given = {f"RECSTACK_TLS_{name}": str(file) for name, file in named.items() if file}

@@ -1,7 +1,9 @@
 """`recstack simulate`: a simulated world writes a log, and its people use a running stack."""
 
 import json
+import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from recstack.cli.failure import Failure
 from recstack.cli.output import Address
 from recstack.client import DEFAULT_ADDRESS, ClientError
+
+ISO = "%Y-%m-%dT%H:%M:%S"
 
 app = typer.Typer(
     help="Simulated people, whose true tastes are known: a log to train on, and live traffic.",
@@ -30,6 +34,10 @@ def log(
     visits: Annotated[
         float, typer.Option(help="Lists that a person was shown, on average.", min=1.0)
     ] = 150.0,
+    end: Annotated[
+        datetime | None,
+        typer.Option(help="When the log ends, UTC; default: now.", formats=["%Y-%m-%d", ISO]),
+    ] = None,
     name: Annotated[str, typer.Option(help="The data set; begins with simulated.")] = "simulated",
     to: Annotated[Path, typer.Option(help="Folder of data sets.")] = Path("var/data"),
     force: Annotated[bool, typer.Option("--force", help="Replace one that is there.")] = False,
@@ -43,7 +51,11 @@ def log(
         hint = "pip install 'recstack[train]'"
         raise Failure(f"a log needs {error.name}, which is not here", hint) from error
 
-    config = WorldConfig(users, items, seed, days, visits)
+    ends = int(end.replace(tzinfo=UTC).timestamp() if end else time.time())
+    try:
+        config = WorldConfig(users, items, seed, days, visits, ends)
+    except ValueError as error:
+        raise Failure(str(error)) from error
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("SIMULATED log", total=1.0)
@@ -80,13 +92,17 @@ def drive(
     """
     import uvloop
 
-    from loadtest.simulation.config import WorldConfig
-    from loadtest.simulation.drive import Course
-    from loadtest.simulation.drive import drive as driven
-    from loadtest.simulation.judge import Past, judge
-    from loadtest.simulation.people import People
-    from loadtest.simulation.report import lines, report
-    from loadtest.simulation.world import World
+    try:
+        from loadtest.simulation.config import WorldConfig
+        from loadtest.simulation.drive import Course
+        from loadtest.simulation.drive import drive as driven
+        from loadtest.simulation.judge import Past, judge
+        from loadtest.simulation.people import People
+        from loadtest.simulation.report import lines, report
+        from loadtest.simulation.world import World
+    except ModuleNotFoundError as error:
+        hint = "pip install 'recstack[train]'"
+        raise Failure(f"simulated people need {error.name}, which is not here", hint) from error
 
     world = World(WorldConfig.read(data))
     people = People(world, seed, speed)

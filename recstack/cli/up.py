@@ -79,6 +79,8 @@ def up(
         security = Security(tls, None if url else workspace.secrets, token)
         security.check_tls(host)
         redis = local_redis(workspace, url, security, appendfsync.value)
+        if redis.warning:
+            say(redis.warning)
         prepared = prepare(releases, release, data, say)
         plan = replace(
             plan,

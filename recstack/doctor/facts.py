@@ -42,6 +42,8 @@ class Service:
         releases: those it has loaded; None: it shows no metrics.
         breakers: names of its open circuit breakers.
         said: what it last said to people: why it does not start.
+        certificate_until: when the certificates that it serves and calls with end, the first of
+            them; unix seconds; 0 or less: it has none, or none is known.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Service:
     releases: tuple[str, ...] | None = None
     breakers: tuple[str, ...] = ()
     said: str = ""
+    certificate_until: float = 0.0
 
     @property
     def serving(self) -> bool:

@@ -32,8 +32,9 @@ TABLE: dict[str, tuple[Metric, ...]] = {
         ),
         gauge(
             "recstack_tls_certificate_expiry_timestamp_seconds", "seconds",
-            "Until when the certificate of the service holds, in unix time; -1 without TLS, 0 when "
-            "its file cannot be read.",
+            "Until when the certificate of the service holds, in unix time: the one in its file, "
+            "or the one it calls others with since it started, if that ends sooner; -1 without "
+            "TLS, 0 when its file cannot be read.",
         ),
         gauge("process_virtual_memory_bytes", "bytes", "Virtual memory of the process."),
         gauge("process_resident_memory_bytes", "bytes", "Memory of the process that is in RAM."),

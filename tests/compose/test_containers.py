@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.compose.engine import ONCE, SERVICES, ComposeStack, docker
+from tests.compose.engine import ONCE, ROOT, SERVICES, ComposeStack, docker
 from tests.e2e.stack import wait_until
 
 
@@ -38,10 +38,28 @@ def test_no_service_has_torch(stack: ComposeStack) -> None:
     assert found.split() == ["None", "None"]
 
 
+@pytest.mark.parametrize("image", ["serving", "training", "load"])
+def test_an_image_has_the_versions_of_the_constraints(stack: ComposeStack, image: str) -> None:
+    said = docker("run", "--rm", "--entrypoint", "pip", f"recstack-{image}", "freeze")
+    found = {line.partition("+")[0].lower() for line in said.splitlines() if "==" in line}
+    cuda = {line for line in found if line.startswith(("nvidia-", "cuda-", "triton"))}
+    named = (ROOT / "deploy/images/constraints.txt").read_text().lower().splitlines()
+    assert "grpcio==" in said
+    assert found - cuda <= {*named}  # torch names the versions of those itself
+
+
+def test_load_does_not_find_redis(stack: ComposeStack) -> None:
+    ask = "import socket\ntry: socket.gethostbyname('redis')\nexcept OSError: print('unknown')"
+    said = stack.project.compose("run", "--rm", "--no-deps", "load", "python", "-c", ask)
+    assert said.split() == ["unknown"]
+
+
 def test_a_service_sees_its_own_secrets_alone(stack: ComposeStack) -> None:
     seen = stack.project.compose("exec", "recall", "ls", "var/secrets").split()
     assert seen == ["redis-recall.password"]
     assert stack.project.compose("exec", "rank", "ls", "var/secrets").split() == []
+    listed = ("run", "--rm", "--no-deps", "--entrypoint", "ls", "bootstrap", "var/secrets")
+    assert "redis-operator.password" not in stack.project.compose(*listed).split()
 
 
 def test_a_second_bootstrap_keeps_the_release(stack: ComposeStack) -> None:

@@ -1,13 +1,17 @@
 """The compose file agrees with itself, with the settings of the services and with Prometheus."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from recstack.container_secrets import READERS
+from recstack.redis_users import OPERATOR, password_file
 from services.chassis.settings import RedisSettings, ServerSettings
 from services.events.settings import EventsSettings
 from services.feature_store.settings import FeatureStoreSettings
@@ -20,6 +24,8 @@ from services.rerank.settings import RerankSettings
 ROOT = Path(__file__).parents[2]
 FILE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 DOCKERFILE = (ROOT / "deploy/images/Dockerfile").read_text()
+CONSTRAINTS = (ROOT / "deploy/images/constraints.txt").read_text()
+PACKAGE = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROMETHEUS = yaml.safe_load((ROOT / "deploy/observability/prometheus.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 ONCE = ("secrets", "bootstrap")
@@ -91,6 +97,21 @@ def test_what_stays_is_watched_and_restarted(service: str) -> None:
         assert told["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
 
 
+@pytest.mark.parametrize("service", SETTINGS)
+def test_a_probe_is_frequent_at_the_start_alone(service: str) -> None:
+    """Each costs about 0.1 s of CPU."""
+    told = SERVICES[service]["healthcheck"]
+    assert told["start_interval"] == "1s"
+    assert int(told["interval"].removesuffix("s")) >= 30
+
+
+def test_a_container_may_drain_before_it_is_killed() -> None:
+    for service, settings in SETTINGS.items():
+        fields = settings.model_fields
+        needs = fields["lame_duck_seconds"].default + fields["drain_seconds"].default
+        assert 2 * needs < int(SERVICES[service]["stop_grace_period"].removesuffix("s"))
+
+
 def test_ports_are_published_on_loopback_and_once() -> None:
     published = [
         DEFAULT.sub(r"\1", one) for told in SERVICES.values() for one in told.get("ports", ())
@@ -104,6 +125,11 @@ def test_only_what_is_published_or_fetches_is_on_a_network_with_a_way_out() -> N
     assert FILE["networks"]["inside"] == {"internal": True}
     outside = {name for name, told in SERVICES.items() if "outside" in told.get("networks", ())}
     assert outside == {name for name, told in SERVICES.items() if "ports" in told} | {"bootstrap"}
+
+
+def test_load_reaches_the_gateways_and_nothing_behind_them() -> None:
+    assert SERVICES["load"]["networks"] == ["outside"]
+    assert all("outside" in SERVICES[name]["networks"] for name in ("gateway", "gateway-2"))
 
 
 def test_images_of_others_have_a_version() -> None:
@@ -120,10 +146,51 @@ def test_every_target_is_in_the_dockerfile() -> None:
 
 
 def test_training_has_the_torch_that_the_package_names() -> None:
-    torch = re.search(r'"(torch==[^"]+)"', (ROOT / "pyproject.toml").read_text())
-    assert torch
-    assert f"ARG TORCH={torch[1]}\n" in DOCKERFILE
-    assert DEFAULT.sub(r"\1", SERVICES["bootstrap"]["build"]["args"]["TORCH"]) == torch[1]
+    train = PACKAGE["project"]["optional-dependencies"]["train"]
+    (torch,) = (one for one in train if one.startswith("torch"))
+    assert f"ARG TORCH={torch}\n" in DOCKERFILE
+    assert DEFAULT.sub(r"\1", SERVICES["bootstrap"]["build"]["args"]["TORCH"]) == torch
+
+
+def commands() -> list[str]:
+    """What the Dockerfile runs of pip, where an index is reached or a wheel is built."""
+    lines = DOCKERFILE.replace("\\\n", " ")
+    return [
+        " ".join(found.split()) for found in re.findall(r"\bpip (?:install|wheel) [^|&;\n]+", lines)
+    ]
+
+
+def test_every_package_of_an_image_has_one_version() -> None:
+    lines = [line for line in CONSTRAINTS.splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[^+]+", line) for line in lines)
+    pins = {canonicalize_name(name): pin for name, _, pin in (x.partition("==") for x in lines)}
+    extras = PACKAGE["project"]["optional-dependencies"]
+    named = (
+        *PACKAGE["build-system"]["requires"],
+        *PACKAGE["project"]["dependencies"],
+        *extras["train"],
+        *extras["load"],
+    )
+    for wanted in map(Requirement, named):
+        assert wanted.specifier.contains(pins[canonicalize_name(wanted.name)]), wanted
+
+
+def test_packages_are_installed_by_the_constraints() -> None:
+    (made_by,) = (one for one in commands() if "--dry-run" in one)
+    installs = [one for one in commands() if one.startswith("pip install") and one != made_by]
+    assert len(installs) == 5  # of build, serving, torch, train and load
+    for one in installs:
+        assert "-c /requirements/constraints.txt --find-links /wheels " in one
+
+
+def test_a_change_of_code_needs_no_network_to_build() -> None:
+    (wheel,) = (one for one in commands() if one.startswith("pip wheel"))
+    assert {"--no-index", "--no-deps", "--no-build-isolation"} <= {*wheel.split()}
+
+
+def test_torch_is_asked_for_once() -> None:
+    # A second try after a failure would take another build without a word.
+    assert "||" not in DOCKERFILE
 
 
 @pytest.mark.parametrize("service", SETTINGS)
@@ -169,6 +236,11 @@ def test_secrets_are_files_of_the_folder_that_a_service_is_given(service: str) -
 
 def test_every_folder_of_secrets_has_a_reader() -> None:
     assert {secret_folder(service) for service in SERVICES} - {""} == {*READERS}
+
+
+def test_only_redis_has_the_password_of_the_user_who_may_do_all() -> None:
+    name = password_file(Path(), OPERATOR).name
+    assert [reader for reader, names in READERS.items() if name in names] == ["redis"]
 
 
 def test_redis_reads_the_users_that_it_is_given() -> None:

@@ -80,7 +80,7 @@ async def calls(redis_server: RedisServer, release: GatewayRelease) -> AsyncIter
         channel = await stack.enter_async_context(open_channel(address))
         registry = CollectorRegistry()
         register(registry, ItemTableCollector(catalog.table))
-        transport = httpx.ASGITransport(make_app(world.gateway, registry, worker=7))
+        transport = httpx.ASGITransport(make_app(world.gateway, registry, 7, kept_seconds=0))
         http = httpx.AsyncClient(transport=transport, base_url="http://gateway")
         yield Calls(
             world,

@@ -3,6 +3,7 @@
 import socket
 import stat
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -82,28 +83,36 @@ def test_a_server_on_the_path_goes_first(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert find_server() == binary
 
 
+@pytest.fixture
+def surely_written(tmp_path: Path) -> Iterator[RedisServer]:
+    """With everysec it answers before it writes while the disk still has the write before."""
+    with running(tmp_path / "redis", appendfsync="always") as server:
+        yield server
+
+
 @pytest.mark.parametrize("cut", ["in a command", "between commands"])
 def test_a_transaction_cut_by_a_kill_has_no_effect_however_often_it_starts(
-    own_redis: RedisServer, cut: str
+    surely_written: RedisServer, cut: str
 ) -> None:
     """Redis itself leaves the cut transaction open; what comes next would join it."""
+    server = surely_written
     script = "for i = 1, 5 do redis.call('XADD', 's', '*', 'e', i) end redis.call('INCRBY', 'n', 5)"
-    with redis.Redis(port=own_redis.port) as client:
+    with redis.Redis(port=server.port) as client:
         client.set("before", 1)
         client.eval(script, 0)
-    own_redis.kill()
-    log = max(own_redis.folder.rglob("appendonly.aof*"), key=lambda path: path.stat().st_size)
+    server.kill()
+    log = max(server.folder.rglob("appendonly.aof*"), key=lambda path: path.stat().st_size)
     end = log.read_bytes().rindex(b"\r\n$4\r\nXADD") - len(b"*5")
     with log.open("r+b") as file:
         file.truncate(end + 15 if cut == "in a command" else end)
-    own_redis.start()
-    with redis.Redis(port=own_redis.port) as client:
+    server.start()
+    with redis.Redis(port=server.port) as client:
         assert (client.get("before"), client.exists("s", "n")) == (b"1", 0)
         client.eval(script, 0)
         client.set("after", 1)
     for _ in range(2):
-        own_redis.kill()
-        own_redis.start()
-        with redis.Redis(port=own_redis.port) as client:
+        server.kill()
+        server.start()
+        with redis.Redis(port=server.port) as client:
             assert client.mget("before", "after") == [b"1", b"1"]
             assert (client.xlen("s"), client.get("n")) == (5, b"5")

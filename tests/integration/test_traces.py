@@ -193,8 +193,9 @@ def check_logs(stack: ProcessStack) -> None:
 
 @pytest.mark.timeout(120)
 async def test_one_trace_shows_the_funnel(
-    release: Path, own_redis: RedisServer, tmp_path: Path
+    release: Path, own_redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("RECSTACK_GATEWAY_TRACE_PARENTS", "true")
     with ExitStack() as until:
         collector = until.enter_context(collecting())
         plan = {"trace": collector.address}

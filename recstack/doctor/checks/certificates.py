@@ -8,8 +8,8 @@ from recstack.doctor.finding import Finding, Severity
 
 DAY = 86_400.0
 REMEDY = (
-    "put new ones (`recstack certs FOLDER`, or your own CA) in their place; services read them for "
-    "the next connection"
+    "put new ones (`recstack certs FOLDER`, or your own CA) in their place, then `recstack "
+    "restart`: a service calls others with what it read when it started"
 )
 
 
@@ -27,6 +27,20 @@ def ended(facts: Facts) -> Iterator[Finding]:
     if ending := [one for one in facts.certificates if 0 < _left(one, facts) < soon]:
         what = f"soon to expire: {_files(ending)}"
         yield Finding("certificate_ends_soon", what, _dates(ending), REMEDY, Severity.WARNING)
+    elif not over:
+        yield from _not_taken(facts, facts.now + soon)
+
+
+def _not_taken(facts: Facts, soon: float) -> Iterator[Finding]:
+    """Services that call with a certificate of before, while the files are renewed."""
+    for service in facts.services:
+        if 0 < service.certificate_until < soon:
+            what = f"{service.name} calls with a certificate that was replaced since"
+            over = service.certificate_until <= facts.now
+            severity = Severity.ERROR if over else Severity.WARNING
+            until = f"holds until {_date(service.certificate_until)}"
+            remedy = f"recstack restart {service.name}"
+            yield Finding("certificate_not_taken", what, until, remedy, severity)
 
 
 def _left(certificate: Certificate, facts: Facts) -> float:
@@ -40,4 +54,8 @@ def _files(certificates: Sequence[Certificate]) -> str:
 
 def _dates(certificates: Sequence[Certificate]) -> str:
     first = min(one.until for one in certificates if one.until is not None)
-    return f"the first holds until {datetime.fromtimestamp(first, UTC):%Y-%m-%d %H:%M} UTC"
+    return f"the first holds until {_date(first)}"
+
+
+def _date(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,6 +1,5 @@
 """Whose the ports of this machine are."""
 
-import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from pathlib import Path
 from recstack import ports
 
 CONNECT_SECONDS = 1.0
-_PROCESS = re.compile(r"process (\d+): (.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +42,10 @@ def strangers(host: str, numbers: Sequence[int], owner: Owner) -> dict[int, str]
     return {port: stranger for port, stranger in found.items() if stranger}
 
 
-def _stranger(host: str, port: int, process: str, owner: Owner) -> str:
+def _stranger(host: str, port: int, process: ports.Holder | None, owner: Owner) -> str:
     """Who has a port that should be the owner's; empty: the owner, or nobody can tell."""
-    if match := _PROCESS.match(process):
-        return "" if owner.is_process(int(match[1]), match[2]) else process
+    if process is not None:
+        return "" if owner.is_process(process.pid, " ".join(process.words)) else str(process)
     try:
         socket.create_connection((host, port), CONNECT_SECONDS).close()
     except ConnectionRefusedError:

@@ -10,11 +10,12 @@ from pydantic import SecretStr
 from redis import exceptions
 from redis.asyncio import Redis as Client
 
+from recstack import ports
 from recstack.doctor.facts import Backlog, Redis, RedisTrouble, RedisUser
 from recstack.doctor.gather.ports import Owner, strangers
 from recstack.doctor.target import Target
 from recstack.processes import REDIS_PORT
-from recstack.redis_server import HOST
+from recstack.redis_server import HOST, listens
 from recstack.redis_users import OPERATOR, USERS
 from recstack.security import CLIENT
 from services.chassis.errors import StartupError
@@ -30,12 +31,12 @@ PROGRAMS = ("redis", "valkey")
 async def look_at_redis(target: Target) -> tuple[Redis, tuple[Backlog, ...]]:
     """Asks it as the operator and as each service, or as the user of its address."""
     url, logins = SecretStr(target.plan.redis_url), _logins(target)
+    own, address = target.own_redis, _address(target.plan.redis_url)
+    if own and (stranger := _stranger(target)):
+        user = RedisUser(next(iter(logins)), RedisTrouble.OTHER, "it was not asked")
+        return Redis(address, (user,), own=own, stranger=stranger), ()
     users = tuple([await _asked_as(url, name, login) for name, login in logins.items()])
-    own, stranger = target.own_redis, ""
-    if own and users[0].trouble is not None:
-        port = target.plan.port(REDIS_PORT)
-        stranger = strangers(HOST, [port], Owner(PROGRAMS)).get(port, "")
-    redis = Redis(_address(target.plan.redis_url), users, own=own, stranger=stranger)
+    redis = Redis(address, users, own=own)
     if users[0].trouble is not None:
         return redis, ()
     async with open_redis(url, logins[users[0].name], retries=0) as client:
@@ -48,6 +49,15 @@ async def look_at_redis(target: Target) -> tuple[Redis, tuple[Backlog, ...]]:
             redis = replace(redis, info=info)
             return redis, tuple([one async for one in _backlogs(client, now)])
     return redis, ()
+
+
+def _stranger(target: Target) -> str:
+    """Who has the port of the stack's own Redis and is not it: no password is shown to them."""
+    port = target.plan.port(REDIS_PORT)
+    if not ports.taken(HOST, [port]) or listens(target.plan.workspace.redis, port):
+        return ""
+    told = strangers(HOST, [port], Owner(PROGRAMS)).get(port)
+    return told or str(ports.holder(port) or "somebody who cannot be told")
 
 
 def _logins(target: Target) -> dict[str, Login]:

@@ -20,6 +20,10 @@ class Scrape:
         """Values of a label whose sample is more than 0."""
         return (labels[label] for labels, value in self.samples.get(name, ()) if value > 0)
 
+    def single(self, name: str) -> float:
+        """Of a metric without labels; 0: it is not shown."""
+        return next((value for _, value in self.samples.get(name, ())), 0.0)
+
     def summed(self, name: str, by: str, **only: str) -> Counter[str]:
         """Sums by a label, of the samples with other labels as given."""
         sums: Counter[str] = Counter()

@@ -19,6 +19,7 @@ from services.chassis.errors import StartupError
 from services.chassis.probe import status
 
 CONNECT_SECONDS = 1.0
+CERTIFICATE = "recstack_tls_certificate_expiry_timestamp_seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ async def _look(
         health=await _health(plan, place, shown) if listening else "",
         releases=None if shown is None else _releases(shown),
         breakers=() if shown is None else _breakers(shown),
+        certificate_until=0.0 if shown is None else shown.single(CERTIFICATE),
         said="" if listening else last_words(plan.workspace.logs / f"{place.name}.log"),
     )
     return service, shown

@@ -81,6 +81,7 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("expired_certificate", {"certificates": (replace(CERTIFICATE, until=NOW),)}, "2027-01-15"),
     ("bad_certificate", {"certificates": (replace(CERTIFICATE, problem="no CA"),)}, "no CA"),
     ("certificate_ends_soon", {"certificates": (replace(CERTIFICATE, until=NOW + DAY),)}, "2027"),
+    ("certificate_not_taken", {"services": services(certificate_until=NOW)}, "until 2027-01-15"),
     ("redis_down", {"redis": refused(RedisTrouble.UNREACHABLE)}, "127.0.0.1:6399: it said why"),
     ("redis_down", {"redis": refused(RedisTrouble.BUSY)}, "it said why"),
     ("redis_down", {"redis": refused(RedisTrouble.OTHER)}, "it said why"),

@@ -18,9 +18,11 @@ from recstack.doctor.gather.certificates import certificates_of
 from recstack.doctor.gather.disks import disks_of
 from recstack.doctor.gather.places import places
 from recstack.doctor.gather.ports import Owner, strangers
+from recstack.doctor.gather.redis import look_at_redis
 from recstack.doctor.gather.release import release_of
 from recstack.doctor.target import Target, plan_of
-from recstack.processes import Plan
+from recstack.processes import REDIS_PORT, Plan
+from recstack.redis_users import write_users
 from recstack.security import SERVICES, Security
 from recstack.workspace import Workspace
 from services.chassis.address import joined
@@ -144,3 +146,16 @@ def test_certificates_that_are_not_there(tmp_path: Path) -> None:
     assert len(found) == len(SERVICES) + 2
     assert all(certificate.until is None and certificate.problem for certificate in found)
     assert certificates_of(plan(tmp_path)) == ()
+
+
+async def test_a_stranger_on_the_port_of_redis_is_not_asked(tmp_path: Path) -> None:
+    """It would be shown the passwords."""
+    with closing(socket.create_server((HOST, 0))) as server:
+        one = plan(tmp_path, server.getsockname()[1] - REDIS_PORT)
+        write_users(one.workspace.secrets)
+        told = plan_of(one.workspace, HOST, "releases", None, "")
+        redis, backlogs = await look_at_redis(Target(told, Limits(), own_redis=True))
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert (f"process {os.getpid()}:" in redis.stranger, backlogs) == (True, ())

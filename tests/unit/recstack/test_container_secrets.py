@@ -43,6 +43,15 @@ def test_secrets_that_are_there_stay_and_lost_ones_are_given_again(tmp_path: Pat
     assert {*read(tmp_path)} == {*before}
 
 
+def test_what_a_reader_is_no_longer_given_is_taken_away(tmp_path: Path) -> None:
+    make_secrets(tmp_path)
+    operator = tmp_path / ALL / "redis-operator.password"
+    (tmp_path / "bootstrap" / operator.name).hardlink_to(operator)
+    make_secrets(tmp_path)
+    assert not (tmp_path / "bootstrap" / operator.name).exists()
+    assert operator.exists()
+
+
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StartupError, match="file"):

@@ -34,3 +34,4 @@ def test_without_an_endpoint_nothing_is_told() -> None:
 
 def test_a_service_follows_traces_and_the_gateway_begins_them() -> None:
     assert (RankSettings().trace_ratio, GatewaySettings().trace_ratio) == (0.0, 1.0)
+    assert (RankSettings().trace_parents, GatewaySettings().trace_parents) == (True, False)

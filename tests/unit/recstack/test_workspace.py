@@ -61,9 +61,24 @@ def test_a_taken_port_is_found_with_its_holder() -> None:
         port = server.getsockname()[1]
         assert ports.taken("127.0.0.1", [port]) == [port]
         if sys.platform == "linux":
-            assert ports.holder(port).startswith(f"process {os.getpid()}: ")
+            assert str(ports.holder(port)).startswith(f"process {os.getpid()}: ")
     assert ports.taken("127.0.0.1", [port]) == []
-    assert ports.holder(port) == ""
+    assert ports.holder(port) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (("/usr/bin/redis-server", "--requirepass", "hunter2"), "/usr/bin/redis-server"),
+        (("redis-server 127.0.0.1:6399 --requirepass hunter2", ""), "redis-server"),
+        (("python", "-m", "services.rank", "hunter2"), "python -m services.rank"),
+        (("python", "-m"), "python"),
+        (("",), "unknown"),
+        ((), "unknown"),
+    ],
+)
+def test_of_who_holds_a_port_the_program_alone_is_shown(words: tuple[str, ...], shown: str) -> None:
+    assert str(ports.Holder(7, words)) == f"process 7: {shown}"
 
 
 def test_a_host_of_another_machine_is_not_a_taken_port(tmp_path: Path) -> None:

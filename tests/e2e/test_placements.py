@@ -1,11 +1,13 @@
 """The same requests get the same lists wherever the stages run."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from recstack.results import Recommendations
+from services.gateway.http.kept import SECONDS
 from tests.e2e.stack import RunningStack, run_recstack, up
 
 USERS = [*(str(user) for user in range(1, 41)), "nobody"]
@@ -38,6 +40,7 @@ def test_the_stats_of_workers_add_up(workers: RunningStack) -> None:
     here = (*here, "--port-offset", str(workers.workspace.port_offset))
 
     def explained() -> int:
+        time.sleep(SECONDS)  # a body of /stats may be as old
         report = json.loads(run_recstack("top", "--json", *here).stdout)
         return int(report["300"].get("Explain", {}).get("requests", 0))
 

@@ -1,5 +1,8 @@
 """A closed-loop load generator: a fixed number of callers, each asks again when it is answered.
 
+A caller that is refused waits for as long as the refusal says, as every client of ours does: one
+that came back at once would measure how fast refusals are made.
+
 `python -m loadtest.closed_loop --address 127.0.0.1:50050 --seconds 10`
 """
 
@@ -10,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 import grpc
 import numpy as np
@@ -19,6 +22,7 @@ import uvloop
 from recsys.common.v1.common_pb2 import Reason
 from recsys.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 
+from recstack.client.errors import RETRY_AFTER
 from services.chassis.channel import open_channel
 
 DEADLINE = 2.0
@@ -47,12 +51,13 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came back. Latencies in milliseconds are of every call, failed ones included.
+    """What came back. Latencies in milliseconds are of every call, but for those refused.
 
     Attributes:
         requests: calls made.
         requests_per_second: of those answered.
         errors: calls without an answer.
+        refused: calls that were to come again later.
         degraded: answers that skipped something.
         short: answers with fewer items than asked for.
         skipped: how often each stage was skipped, by "stage REASON".
@@ -61,6 +66,7 @@ class Result:
     requests: int
     requests_per_second: float
     errors: int
+    refused: int
     degraded: int
     short: int
     p50_ms: float
@@ -73,6 +79,7 @@ class Result:
 class _Counts:
     latencies: list[float] = field(default_factory=list)
     errors: int = 0
+    refused: int = 0
     degraded: int = 0
     short: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
@@ -106,7 +113,11 @@ async def _caller(
         request = gateway_pb2.RecommendRequest(user_id=str(next(users)), k=load.k)
         try:
             answer = await stub.Recommend(request, timeout=DEADLINE)
-        except grpc.aio.AioRpcError:
+        except grpc.aio.AioRpcError as error:
+            if delay := _delay(error):
+                counts.refused += 1
+                await asyncio.sleep(delay)
+                continue
             counts.errors += 1
         else:
             counts.degraded += bool(answer.degraded)
@@ -115,15 +126,21 @@ async def _caller(
         counts.latencies.append(time.perf_counter() - start)
 
 
+def _delay(error: grpc.aio.AioRpcError) -> float:
+    """Seconds until a refused call may come again; 0: it was not refused."""
+    trailing: Any = error.trailing_metadata() or ()  # pairs, whatever the type stubs say
+    return int(dict(trailing).get(RETRY_AFTER, 0)) / 1000
+
+
 def _result(counts: _Counts, seconds: float) -> Result:
     latencies = np.array(counts.latencies or [0.0]) * 1000
     p50, p90, p99 = np.percentile(latencies, (50, 90, 99)).tolist()
-    requests = len(counts.latencies)
-    rate = (requests - counts.errors) / seconds
+    done = len(counts.latencies)
     return Result(
-        requests,
-        rate,
+        done + counts.refused,
+        (done - counts.errors) / seconds,
         counts.errors,
+        counts.refused,
         counts.degraded,
         counts.short,
         p50,

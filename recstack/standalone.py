@@ -33,7 +33,7 @@ from services.recall.slots import LiveSlots, SimilarSlots
 from services.rerank.pipeline import open_rerank
 from services.rerank.settings import RerankSettings
 
-LEAST = 8  # limit_least of a worker: it computes one call at a time, more of them only wait
+LEAST = 12  # limit_least of a worker: it computes one call at a time, more of them only wait
 
 
 class _StageSettings:

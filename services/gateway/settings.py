@@ -65,7 +65,7 @@ class GatewaySettings(ReleaseSettings, RedisSettings):
     admin_token: SecretStr = SecretStr("")
     max_request_bytes: Annotated[int, Field(ge=1024)] = 4 * 2**20
     limit_delay_seconds: Annotated[float, Field(gt=0)] = 0.05
-    limit_least: Annotated[int, Field(ge=1)] = 16
+    limit_least: Annotated[int, Field(ge=1)] = 24
     limit_most: Annotated[int, Field(ge=1)] = 256
     client_rate: Annotated[float, Field(ge=0)] = 0.0
     client_burst: Annotated[float, Field(ge=1)] = 20.0

@@ -32,8 +32,12 @@ SHARES = ("--failures", "0", "--refused", "0.001", "--degraded", "0.01", "--late
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Seconds of each part, the limit of P99 in milliseconds, and how far above capacity."""
+    """Seconds of each part, the limit of P99 in milliseconds, and how far above capacity.
 
+    `rate`: the one to confirm, lists a second; 0: search for it.
+    """
+
+    rate: float
     warm: float
     trial: float
     confirm: float
@@ -60,9 +64,10 @@ def main(
     overload: Annotated[float, typer.Option(min=16)] = 60.0,
     p99: Annotated[float, typer.Option(min=1, help="Milliseconds.")] = 100.0,
     peak: Annotated[float, typer.Option(min=1, help="Times the confirmed rate.")] = 3.0,
+    rate: Annotated[float, typer.Option(min=0, help="Lists a second to confirm; 0: search.")] = 0.0,
 ) -> None:
     """Measure and print tables."""
-    plan = Plan(warm, trial, confirm, overload, p99, peak)
+    plan = Plan(rate, warm, trial, confirm, overload, p99, peak)
     names = dict(zip(("stages", "standalone"), PLACEMENTS.items(), strict=True))
     chosen = names if placement == "both" else {placement: names[placement]}
     results = {}
@@ -77,15 +82,7 @@ def main(
 
 def measured(stack: RunningStack, plan: Plan, folder: Path) -> Measured:
     """One placement."""
-    closed = uvloop.run(run(Load(stack.grpc, plan.warm or 1.0))).requests_per_second
-    typer.echo(f"closed loop: {closed:.0f}/s", err=True)
-    low, high = LOWEST * closed, HIGHEST * closed
-    for _ in range(TRIALS):
-        middle = (low + high) / 2
-        # Once more when it does not hold: what else the machine does only makes it worse.
-        held = any(steady(stack, plan, folder, middle, plan.trial).holds for _ in range(2))
-        low, high = (middle, high) if held else (low, middle)
-    rate = low
+    rate = plan.rate or highest(stack, plan, folder)
     for _ in range(CONFIRMATIONS):
         confirmation = steady(stack, plan, folder, rate, plan.confirm)
         if confirmation.holds:
@@ -97,6 +94,19 @@ def measured(stack: RunningStack, plan: Plan, folder: Path) -> Measured:
         overload = spiked(stack, plan, folder, rate)
         memory.mark_after()
     return Measured(rate, confirmation, overload, memory.of_all())
+
+
+def highest(stack: RunningStack, plan: Plan, folder: Path) -> float:
+    """The rate to confirm: a bisection over short loads."""
+    closed = uvloop.run(run(Load(stack.grpc, plan.warm or 1.0))).requests_per_second
+    typer.echo(f"closed loop: {closed:.0f}/s", err=True)
+    low, high = LOWEST * closed, HIGHEST * closed
+    for _ in range(TRIALS):
+        middle = (low + high) / 2
+        # Once more when it does not hold: what else the machine does only makes it worse.
+        held = any(steady(stack, plan, folder, middle, plan.trial).holds for _ in range(2))
+        low, high = (middle, high) if held else (low, middle)
+    return low
 
 
 def steady(stack: RunningStack, plan: Plan, folder: Path, rate: float, seconds: float) -> Loaded:
@@ -168,7 +178,8 @@ def overloads(results: dict[str, Measured], plan: Plan) -> Iterator[str]:
 
 def _share(of: Mapping[str, Any]) -> float:
     """Of the answered lists that are degraded."""
-    return of["degraded"] / max(of["calls"] - of["failed"] - of["refused"], 1)
+    answered = of["calls"] - of["failed"] - of["refused"]
+    return float(of["degraded"] / max(answered, 1))
 
 
 def _counts(failures: dict[str, int]) -> str:

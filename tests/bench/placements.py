@@ -59,8 +59,8 @@ def measured(options: Sequence[str], warm: float, seconds: float, concurrency: i
 def table(results: dict[str, list[Result]]) -> str:
     """Markdown, a row a placement."""
     lines = [
-        "| placement | requests/s | P50 ms | P99 ms | errors | degraded | short |",
-        "|---|---|---|---|---|---|---|",
+        "| placement | requests/s | P50 ms | P99 ms | errors | refused | degraded | short |",
+        "|" + "---|" * 8,
     ]
     for name, measurements in results.items():
         cells = (
@@ -68,6 +68,7 @@ def table(results: dict[str, list[Result]]) -> str:
             _spread([m.p50_ms for m in measurements], 1),
             _spread([m.p99_ms for m in measurements], 1),
             str(sum(m.errors for m in measurements)),
+            str(sum(m.refused for m in measurements)),
             str(sum(m.degraded for m in measurements)),
             str(sum(m.short for m in measurements)),
         )

@@ -7,13 +7,11 @@ import pytest
 
 from tests.e2e.stack import RunningStack, up
 
-PATIENT = {"RECSTACK_GATEWAY_LIMIT_LEAST": "256"}  # a machine that is busy refuses no test
-
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A process a stage. Fetches the data and trains a release when the checkout has none."""
-    with up(tmp_path_factory.mktemp("stack"), environment=PATIENT) as running:
+    with up(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 
@@ -23,7 +21,7 @@ def workers(
 ) -> Iterator[RunningStack]:
     """The same stages in two workers, after the other has made sure that there is a release."""
     placement = ("--standalone", "--workers", "2")
-    with up(tmp_path_factory.mktemp("workers"), *placement, environment=PATIENT) as running:
+    with up(tmp_path_factory.mktemp("workers"), *placement) as running:
         yield running
 
 

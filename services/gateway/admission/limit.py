@@ -21,7 +21,7 @@ class LimitSettings:
     """
 
     target: float = 0.05
-    least: int = 16
+    least: int = 24
     most: int = 256
     first: int = 32
 

@@ -24,7 +24,8 @@ def join_small(folder: Path, before: float) -> int:
         last = max(parquet.range_of(one)[1] for one in run)
         path = parquet.path_of(folder, first, last)
         unfinished = parquet.unfinished(path, owner)
-        parquet.write_unfinished(unfinished, parquet.read(run))
+        rows = parquet.read(run)
+        parquet.write_unfinished(unfinished, rows.schema, [rows])
         parquet.finish(unfinished, path)
         for one in run:
             if one != path:

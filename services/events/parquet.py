@@ -56,11 +56,13 @@ def read(paths: Iterable[Path]) -> pa.Table:
     return pa.concat_tables(map(pq.read_table, paths), promote_options="default")
 
 
-def write_unfinished(path: Path, table: pa.Table) -> None:
-    """Writes the table to `path`, and waits until the disk has it."""
+def write_unfinished(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    """Writes tables of one schema to `path`, one after another, and waits until the disk has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        pq.write_table(table, file, compression="zstd")
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for table in tables:
+                writer.write_table(table)
         file.flush()
         os.fsync(file.fileno())
 

@@ -17,6 +17,8 @@ from services.journal.kind import Kind
 
 T = TypeVar("T")
 
+GROUP = 2 * 2**20  # bytes made columns at once: as Python's numbers they are many times as much
+
 
 @dataclass(frozen=True, slots=True)
 class FileLimits:
@@ -92,4 +94,7 @@ class ParquetSink(Generic[T]):
         )
 
     def _write(self, path: Path) -> None:
-        parquet.write_unfinished(path, parquet.table_of(self._kind, self._partition, self._rows))
+        step = max(1, len(self._rows) * GROUP // max(self._size, 1))
+        groups = (self._rows[at : at + step] for at in range(0, len(self._rows), step))
+        tables = (parquet.table_of(self._kind, self._partition, group) for group in groups)
+        parquet.write_unfinished(path, parquet.schema_of(self._kind.columns), tables)

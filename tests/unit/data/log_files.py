@@ -47,5 +47,6 @@ def _write(folder: Path, kind: Kind[Any], entries: Sequence[tuple[int, int, Any]
         rows = [Entry(EntryId(ms, i), entry, 0) for i, (ms, entry) in enumerate(mine)]
         path = path_of(folder_of(folder, kind.name, p), rows[0].id, rows[-1].id)
         written = unfinished(path, "test")
-        write_unfinished(written, table_of(kind, p, rows))
+        table = table_of(kind, p, rows)
+        write_unfinished(written, table.schema, [table])
         finish(written, path)

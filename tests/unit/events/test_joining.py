@@ -25,7 +25,8 @@ def entry(ms: int) -> Entry[EventEntry]:
 def write(folder: Path, *times: int) -> Path:
     path = parquet.path_of(folder, EntryId(times[0], 0), EntryId(times[-1], 0))
     written = parquet.unfinished(path, "test")
-    parquet.write_unfinished(written, parquet.table_of(EVENTS, 0, [entry(ms) for ms in times]))
+    table = parquet.table_of(EVENTS, 0, [entry(ms) for ms in times])
+    parquet.write_unfinished(written, table.schema, [table])
     parquet.finish(written, path)
     return path
 

@@ -51,7 +51,8 @@ def test_a_file_is_not_there_before_it_is_finished(tmp_path: Path) -> None:
     entries = [entry(0), entry(1)]
     path = parquet.path_of(tmp_path / "events" / "p3", entries[0].id, entries[1].id)
     written = parquet.unfinished(path, "me")
-    parquet.write_unfinished(written, parquet.table_of(EVENTS, 3, entries))
+    table = parquet.table_of(EVENTS, 3, entries)
+    parquet.write_unfinished(written, table.schema, [table])
     assert not list(tmp_path.rglob("*.parquet"))
     parquet.finish(written, path)
     assert [p.name for p in path.parent.iterdir()] == ["1000-0_1001-1.parquet"]

@@ -25,18 +25,19 @@ BIAS_RATE = 3e-2  # one number a place: it has to keep up with a network
 
 def train(
     labelled: Labelled, lists: Lists, models: Recall, epochs: int, seed: int, progress: Progress
-) -> LightScorer:
+) -> tuple[LightScorer, PositionBias]:
     """Softmax cross-entropy over lists of WIDTH; seeded. Without lists: an untrained model.
 
-    Of lists that were shown, a bias takes up what their places do.
+    Returns:
+        The model, and the bias that took up what places did in lists that were shown.
     """
     torch.manual_seed(seed)
     generator = np.random.default_rng(seed)
     channels = lists.channel_count
-    model = LightScorer(feature_count(channels), models.statics.shape[1])
+    model, bias = LightScorer(feature_count(channels), models.statics.shape[1]), PositionBias()
     at = labelled.usable
     if not len(at):
-        return model.eval()
+        return model.eval(), bias
     rows = sample(
         labelled,
         at,
@@ -46,7 +47,6 @@ def train(
     )
     with torch.no_grad():
         model.standardise.fit(model.features(*_inputs(rows, lists, models)))
-    bias = PositionBias()
     groups: list[dict[str, Any]] = [
         {"params": model.parameters()},
         {"params": bias.parameters(), "lr": BIAS_RATE},
@@ -63,7 +63,7 @@ def train(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         progress((epoch + 1) / epochs)
-    return model.eval()
+    return model.eval(), bias
 
 
 @torch.no_grad()

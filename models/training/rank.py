@@ -2,12 +2,12 @@
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.layers.lists import NOWHERE, in_lists
 from models.rank.din import Din, RankItems
@@ -67,10 +67,16 @@ class Items:
 
 @dataclass(frozen=True)
 class Ranker:
-    """The graph, and what makes its items of recall's."""
+    """The graph, what makes its items of recall's, and what training alone knows of places."""
 
     din: Din
     items: RankItems
+    bias: PositionBias = field(default_factory=PositionBias)
+
+    @property
+    def parts(self) -> tuple[nn.Module, ...]:
+        """What is trained."""
+        return self.din, self.items, self.bias
 
     @torch.no_grad()
     def table(self, table: F32, statics: F32) -> F32:
@@ -92,24 +98,23 @@ def train(
     The loss decides, not NDCG: of a thousand lists it says far more. The weights before the first
     epoch, those of prerank, may win too.
 
-    A bias takes up what places do in lists that were shown, in training and validation alike; the
-    ranker is used without it.
+    The ranker's bias takes up what places do in lists that were shown, in training and validation
+    alike; the ranker is used without it.
     """
     torch.manual_seed(config.seed)
     course = _Course(ranker, items, config)
     batches = [-(-len(one.labelled.usable) // config.batch) for one in lessons]
     if not sum(batches):
         return
-    bias = course.bias
-    best = (loss_of(ranker, items, validation, bias), copy.deepcopy(ranker))
+    best = (loss_of(ranker, items, validation, ranker.bias), copy.deepcopy(ranker))
     for epoch in range(config.epochs):
         course.epoch(lessons, config.epochs * sum(batches))
-        loss = loss_of(ranker, items, validation, bias)
+        loss = loss_of(ranker, items, validation, ranker.bias)
         if loss < best[0]:
             best = (loss, copy.deepcopy(ranker))
         progress((epoch + 1) / config.epochs)
-    ranker.din.load_state_dict(best[1].din.state_dict())
-    ranker.items.load_state_dict(best[1].items.state_dict())
+    for part, weights in zip(ranker.parts, best[1].parts, strict=True):
+        part.load_state_dict(weights.state_dict())
     ranker.din.eval()
     _calibrate(ranker, items, validation)
 
@@ -122,9 +127,7 @@ class _Course:
         self._items = items
         self._config = config
         self._generator = np.random.default_rng(config.seed)
-        self.bias = PositionBias()
-        parts = (ranker.din, ranker.items, self.bias)
-        parameters = [weight for part in parts for weight in part.parameters()]
+        parameters = [weight for part in ranker.parts for weight in part.parameters()]
         rate = config.learning_rate
         self._optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=1e-2)
         self._step = 0
@@ -156,7 +159,7 @@ class _Course:
         """Interact over the whole list, like on its answer alone."""
         rows = self._sample(lessons, at)
         logits = _logits(self._ranker, self._items, rows, lessons.encoded)
-        interact = in_lists(logits[:, 0] + self.bias(rows.positions), rows.sizes)
+        interact = in_lists(logits[:, 0] + self._ranker.bias(rows.positions), rows.sizes)
         first = torch.from_numpy(np.cumsum(rows.sizes) - rows.sizes)
         listwise = F.cross_entropy(interact, torch.zeros(len(rows), dtype=torch.int64))
         liked = torch.from_numpy(lessons.encoded.liked[rows.queries]).float()

@@ -65,9 +65,9 @@ def train(
     validation = _slice(source, folder, split, held_out, "validation")
     progress = source.report("prerank")
     epochs, seed = settings.scaled(settings.prerank_epochs), settings.seed
-    light = prerank_training.train(later.labelled, later.lists, early, epochs, seed, progress)
+    light, bias = prerank_training.train(later.labelled, later.lists, early, epochs, seed, progress)
     progress = source.report("rank")
-    ranker = _ranker(source, early, light)
+    ranker = replace(_ranker(source, early, light), bias=bias)
     limit = 0 if source.exposures else settings.prerank_limit
     lessons = [Lessons(_after(light, later, early, limit), _encoded(log, later, users))]
     if len(impressions):

@@ -175,6 +175,17 @@ def test_validation_knows_what_places_do() -> None:
     assert loss_of(ranker(), items(), held_out, bias) < 0.5 * loss_of(ranker(), items(), held_out)
 
 
+def test_what_prerank_learnt_of_places_is_not_learnt_again() -> None:
+    """Training that makes it worse is not kept: the weights before it know what places do."""
+    model, held_out = ranker(), shown_first()
+    with torch.no_grad():
+        next(model.bias.parameters())[1] = 3.0
+    before = loss_of(model, items(), held_out, model.bias)
+    wild = replace(CONFIG, learning_rate=10.0)
+    train(model, items(), [lessons(1)], held_out, wild, quiet)
+    assert loss_of(model, items(), held_out, model.bias) == before
+
+
 def shown_first() -> Lessons:
     """Whatever was shown first was taken; recall scored it higher, in most lists."""
     found = lessons(1, shown=True)
@@ -197,7 +208,7 @@ def test_prerank_does_not_learn_what_places_do() -> None:
     models = recall_of(items())
 
     def lead(of: Labelled) -> float:
-        model = prerank.train(of, lists, models, 100, 1, quiet)
+        model, _ = prerank.train(of, lists, models, 100, 1, quiet)
         user = np.zeros(D, np.float32)
         scores = [prerank.score(model, one, user, models) for one in labelled.candidates]
         return float(np.mean([one[0] - one[1:].mean() for one in scores]))

@@ -7,7 +7,11 @@ import argparse
 import os
 import sys
 
-import locust  # noqa: F401 - first: it makes sockets and locks those of greenlets
+try:
+    import locust  # noqa: F401 - first: it makes sockets and locks those of greenlets
+except ImportError:
+    print("error: a load needs locust: pip install 'recstack[load]'", file=sys.stderr)
+    sys.exit(2)
 
 from loadtest.headless import load
 from loadtest.options import Options, add_options, options_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,34 +14,20 @@ from services.chassis.errors import InvalidArgumentError
 from services.chassis.log import get_logger
 from services.chassis.metrics import rpc_seconds
 from services.chassis.request_id import METADATA_KEY, accept, request_id
+from services.chassis.unary import Handler, UnaryInterceptor
 
-Handler = Callable[[Any, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[Any]]
 
-
-class BoundaryInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
-    """Wraps each unary rpc; streaming rpcs (health watch, reflection) pass as they are."""
+class BoundaryInterceptor(UnaryInterceptor):
+    """What happens around every rpc of a service."""
 
     def __init__(self, service: str) -> None:
         self._service = service
         self._log = get_logger("rpc")
 
-    async def intercept_service(
-        self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]
-        ],
-        details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any]:
-        handler = await continuation(details)
-        if handler is None or handler.unary_unary is None or "grpc." in details.method:
-            return handler
-        return grpc.unary_unary_rpc_method_handler(
-            self._bounded(details.method, handler.unary_unary),
-            request_deserializer=_readable(handler.request_deserializer),
-            response_serializer=handler.response_serializer,
-        )
+    def reader(self, deserialize: Any) -> Any:
+        return _readable(deserialize)
 
-    def _bounded(self, method: str, inner: Any) -> Handler:
+    def wrapped(self, method: str, inner: Handler) -> Handler:
         rpc = method.rsplit("/", 1)[-1]
 
         async def bounded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from services.chassis import tracing
 from services.chassis.errors import StartupError
 from services.chassis.interceptors import status_name
 from services.chassis.settings import ServerSettings
+from services.chassis.unary import Handler, UnaryInterceptor
 
 if TYPE_CHECKING:
     from services.chassis.tracing_spans import Tracing
@@ -48,29 +49,13 @@ def interceptors() -> Sequence[TracingInterceptor]:
     return [] if active is None else [TracingInterceptor(active)]
 
 
-class TracingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
-    """Wraps each unary rpc; streaming rpcs, health and reflection pass as they are."""
+class TracingInterceptor(UnaryInterceptor):
+    """A span around every rpc of a service."""
 
     def __init__(self, tracing: Tracing) -> None:
         self._tracing = tracing
 
-    async def intercept_service(
-        self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]
-        ],
-        details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any]:
-        handler = await continuation(details)
-        if handler is None or handler.unary_unary is None or "grpc." in details.method:
-            return handler
-        return grpc.unary_unary_rpc_method_handler(
-            self._traced(details.method, handler.unary_unary),
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
-
-    def _traced(self, method: str, inner: Any) -> Callable[[Any, Any], Awaitable[Any]]:
+    def wrapped(self, method: str, inner: Handler) -> Handler:
         name = method.removeprefix("/")
 
         async def traced(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:

@@ -21,7 +21,7 @@ import typer
 
 from tests.e2e.stack import RECSTACK, ROOT, up
 
-OF_POPULAR, OF_ORACLE = 2.0, 0.8
+OF_POPULAR, OF_TASTES = 2.0, 0.8
 NO_RULES = "diversity: none\nfresh_floor: 0\n"
 OUTPUT = ROOT / "var" / "bench" / "simulated.json"
 
@@ -30,7 +30,7 @@ def main(
     users: Annotated[int, typer.Option(min=10)] = 5_000,
     items: Annotated[int, typer.Option(min=100)] = 5_000,
     visits: Annotated[float, typer.Option(min=1)] = 150.0,
-    seconds: Annotated[float, typer.Option(min=1, help="Of the drive.")] = 120.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Of the drive.")] = 240.0,
     rate: Annotated[float, typer.Option(min=0.1, help="Lists a second.")] = 10.0,
     rules: Annotated[
         bool, typer.Option(help="Final lists with the rules of the release; the rivals have none.")
@@ -56,12 +56,13 @@ def main(
             )
     found = json.loads(OUTPUT.read_text())
     ratios, wrong = found["ratios"], faults(found)
-    popular, oracle = ratios["popular"][0], ratios["oracle"][0]
+    popular, tastes, everything = (ratios[name][0] for name in ("popular", "tastes", "oracle"))
     typer.echo(
-        f"of popular {popular:.2f} (wanted {OF_POPULAR}), of oracle {oracle:.2f} ({OF_ORACLE})"
+        f"of popular {popular:.2f} (wanted {OF_POPULAR}), of an oracle of tastes {tastes:.2f} "
+        f"({OF_TASTES}), of one that knows everything {everything:.2f}"
     )
     typer.echo(f"not as asked: {', '.join(wrong) or 'nothing'}")
-    sys.exit(0 if popular >= OF_POPULAR and oracle >= OF_ORACLE and not wrong else 1)
+    sys.exit(0 if popular >= OF_POPULAR and tastes >= OF_TASTES and not wrong else 1)
 
 
 def faults(found: Mapping[str, Any]) -> list[str]:

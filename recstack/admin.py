@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import grpc
 from recsys.gateway.v1 import admin_pb2, admin_pb2_grpc
+from recsys.release.v1 import release_pb2
 
 from services.chassis.address import is_loopback
 from services.chassis.channel import open_blocking_channel
@@ -13,10 +15,20 @@ from services.chassis.redact import protect
 from services.chassis.tls import OFF, Tls
 
 TIMEOUT = 5.0
+ANSWERED = (
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.FAILED_PRECONDITION,
+)
+"""Status codes of a process that knows what it was asked, and says no."""
 
 
 class AdminError(Exception):
-    """A call that failed; the message is for people."""
+    """A call that failed; the message is for people. `away`: nobody answered, or knew the token."""
+
+    def __init__(self, message: str, away: bool = False) -> None:
+        super().__init__(message)
+        self.away = away
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +78,113 @@ def read_token(file: Path) -> str:
     return token
 
 
-def status(address: str, token: str, tls: Tls = OFF, timeout: float = TIMEOUT) -> Status:
-    """What the gateway process at `host:port` says of itself; `timeout` in seconds.
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release in a holder. `state`: loading, loaded, refused; `reason`: why it was refused.
 
-    Raises:
-        AdminError: it does not answer, or the token is wrong.
-        StartupError: the files of TLS cannot be read, or the token would go over a network in plain
-            text.
+    `bytes`: size of its files; `since`: of the state, unix seconds.
     """
-    if not tls.calls and not is_loopback(address.rpartition(":")[0].strip("[]")):
-        raise StartupError(
-            f"the admin token is not sent to {address} in plain text",
-            "give the CA of its certificate (recstack --tls-ca ...), or a tunnel to its loopback",
-        )
-    with open_blocking_channel(address, tls) as channel:
-        stub = admin_pb2_grpc.AdminServiceStub(channel)  # type: ignore[no-untyped-call]
-        metadata = (("authorization", f"Bearer {token}"),)
-        try:
-            answer = stub.GetStatus(
-                admin_pb2.GetStatusRequest(), timeout=timeout, metadata=metadata
+
+    release: str
+    state: str
+    reason: str
+    bytes: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The gateway process or one of its stages, and its releases; `address`: empty in process.
+
+    `problem`: why it could not be asked, or did not do what it was told.
+    """
+
+    holder: str
+    address: str
+    releases: tuple[Release, ...]
+    problem: str
+
+
+class Admin:
+    """AdminService of the gateway process at `host:port`.
+
+    Every call raises AdminError when it does not answer, or says no.
+    """
+
+    def __init__(self, address: str, token: str, tls: Tls = OFF, timeout: float = TIMEOUT) -> None:
+        """Opens a channel; `timeout`: seconds a call.
+
+        Raises:
+            StartupError: the files of TLS cannot be read, or the token would go over a network in
+                plain text.
+        """
+        if not tls.calls and not is_loopback(address.rpartition(":")[0].strip("[]")):
+            raise StartupError(
+                f"the admin token is not sent to {address} in plain text",
+                "give the CA of its certificate (recstack --tls-ca ...), or a tunnel to its "
+                "loopback",
             )
+        self._channel = open_blocking_channel(address, tls)
+        self._stub = admin_pb2_grpc.AdminServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._metadata = (("authorization", f"Bearer {token}"),)
+        self._timeout = timeout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._channel.close()
+
+    def status(self) -> Status:
+        """What the process says of itself."""
+        return _read(self._called(self._stub.GetStatus, admin_pb2.GetStatusRequest()))
+
+    def releases(self) -> tuple[str, tuple[Holder, ...]]:
+        """The release it stands on; the process and its stages with their releases."""
+        answer = self._called(self._stub.ListReleases, admin_pb2.ListReleasesRequest())
+        return answer.start, _holders(answer)
+
+    def load(self, release: str) -> tuple[Holder, ...]:
+        """Begins to load a release in the process and its stages."""
+        request = admin_pb2.LoadReleaseRequest(release=release)
+        return _holders(self._called(self._stub.LoadRelease, request))
+
+    def unload(
+        self, release: str, instead: str = "", here_only: bool = False
+    ) -> tuple[Holder, ...]:
+        """Forgets a release in the process and, unless `here_only`, in its stages.
+
+        `instead`: a loaded one in its place, where they stand on `release`.
+        """
+        request = admin_pb2.UnloadReleaseRequest(
+            release=release, instead=instead, here_only=here_only
+        )
+        return _holders(self._called(self._stub.UnloadRelease, request))
+
+    def _called(self, method: Any, request: Any) -> Any:
+        try:
+            return method(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise AdminError(f"{error.code().name}: {error.details()}") from None
-    return _read(answer)
+            away = error.code() not in ANSWERED
+            raise AdminError(f"{error.code().name}: {error.details()}", away) from None
+
+
+def status(address: str, token: str, tls: Tls = OFF, timeout: float = TIMEOUT) -> Status:
+    """What the gateway process at `host:port` says of itself; raises as Admin does."""
+    with Admin(address, token, tls, timeout) as admin:
+        return admin.status()
+
+
+def _holders(answer: Any) -> tuple[Holder, ...]:
+    return tuple(
+        Holder(one.holder, one.address, tuple(map(_release, one.releases)), one.problem)
+        for one in answer.holders
+    )
+
+
+def _release(message: release_pb2.ReleaseRecord) -> Release:
+    state = release_pb2.ReleaseState.Name(message.state).removeprefix("RELEASE_STATE_").lower()
+    return Release(message.release, state, message.reason, message.bytes, message.since)
 
 
 def _read(answer: admin_pb2.GetStatusResponse) -> Status:

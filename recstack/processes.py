@@ -150,6 +150,8 @@ class Plan:
             settings["REDIS_URL"] = self.redis_url
         if name in _LOGGING and self.pseudonym_key:
             settings["PSEUDONYM_KEY_FILE"] = self.pseudonym_key
+        if name == GATEWAY:
+            settings["POLICY_FILE"] = str(self.workspace.policy.resolve())
         if name == GATEWAY and self.page_key:
             settings["PAGE_KEY_FILE"] = self.page_key
         if name == EVENTS:

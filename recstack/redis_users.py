@@ -62,12 +62,24 @@ USERS = (
     RedisUser("recall", ("items:*", "statistics"), (*_CONNECT, *_ITEM_TABLE, "get")),
     RedisUser(
         "gateway",
-        ("items:*", "requests:[0-9]", "requests:[0-9]:added"),
+        ("items:*", "requests:[0-9]", "requests:[0-9]:added", "traffic:*"),
         (
             *_CONNECT,
             *_SCRIPTS,
             *_ITEM_TABLE,
             *("get", "set", "hget", "hset", "hdel", "xadd", "incrby"),
+            *("pttl", "pexpire", "time", "zadd", "zremrangebyscore"),
+        ),
+    ),
+    RedisUser(
+        "rollout",
+        ("traffic:*", "rollout:*"),
+        (
+            *_CONNECT,
+            *_SCRIPTS,
+            *("multi", "exec", "get", "mget", "set", "del", "pttl", "pexpire", "time"),
+            *("hget", "hgetall", "hset", "hdel", "zrangebyscore"),
+            *("xadd", "xrange", "xrevrange", "xtrim"),
         ),
     ),
     RedisUser(OPERATOR, ("*",), ("@all",)),

@@ -20,6 +20,7 @@ from services.feature_store.settings import FeatureStoreSettings
 from services.gateway.mount import mounted
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
+from services.inference.keeper import ReleaseKeeper
 from services.inference.stage import ReleaseStage
 from services.inference.startup import load_slots
 from services.prerank.pipeline import open_prerank
@@ -71,6 +72,12 @@ async def in_process(_gateway: GatewaySettings, stack: AsyncExitStack) -> Stages
         events=store.events,
         profiles=store.profiles,
         erasures=store.erasures,
+        holders={
+            "recall": ReleaseKeeper(recall),
+            "prerank": ReleaseKeeper(prerank),
+            "rank": ReleaseKeeper(rank),
+            "rerank": ReleaseKeeper(rerank),
+        },
     )
 
 

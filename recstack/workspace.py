@@ -33,6 +33,11 @@ class Workspace:
         return self.root / "redis" / self._own
 
     @property
+    def policy(self) -> Path:
+        """The gateways' copy of the traffic policy."""
+        return self.root / "traffic" / self._own / "policy.json"
+
+    @property
     def secrets(self) -> Path:
         """Of all stacks of this folder: a log is read with the key it was written with."""
         return self.root / "secrets"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.data.dataset import Dataset
+from models.schema.manifest import Manifest
 from models.training.channels import LIVE
 from models.training.pipeline import train_release
 from models.training.settings import Settings
@@ -41,6 +42,14 @@ def tiny_release(tmp: Path) -> Path:
     Its parent is a folder of releases whose `current` names it.
     """
     return train_release(tiny_dataset(tmp / "tiny"), tmp / "releases", TINY, lambda _: _ignore)
+
+
+def another_release(release: Path, name: str, releases: Path | None = None) -> Path:
+    """The same under another id, beside it or in another folder of releases."""
+    copy = (releases or release.parent) / name
+    shutil.copytree(release, copy)
+    replace(Manifest.read(copy), id=name).write(copy)
+    return copy
 
 
 def _ignore(_: float) -> None:

@@ -4,40 +4,32 @@ import json
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from recstack.admin import AdminError, Status, read_token
-from recstack.admin import status as ask
-from recstack.cli import tls
-from recstack.cli.failure import Failure
+from recstack.admin import Status
+from recstack.cli.admin import (
+    VAR,
+    Addresses,
+    PortOffset,
+    Processes,
+    TokenFile,
+    Var,
+    processes,
+)
 from recstack.cli.output import AsJson, new_table, print_table
-from recstack.workspace import Workspace
-
-DEFAULT_ADDRESS = "127.0.0.1:52050"
-TOKEN = Path("secrets/admin.token")
 
 
 def status(
-    address: Annotated[
-        list[str] | None,
-        typer.Option(envvar="RECSTACK_ADMIN_ADDRESS", help="Of AdminService; several are asked."),
-    ] = None,
-    token_file: Annotated[
-        Path | None,
-        typer.Option(envvar="RECSTACK_ADMIN_TOKEN_FILE", help="File with its token."),
-    ] = None,
+    address: Addresses = None,
+    token_file: TokenFile = None,
     as_json: AsJson = False,
-    port_offset: Annotated[int, typer.Option(min=0, help="Of the stack to look at.")] = 0,
-    var: Annotated[Path, typer.Option(help="Its folder.")] = Path("var"),
+    port_offset: PortOffset = 0,
+    var: Var = VAR,
 ) -> None:
     """Releases, stages and their breakers, limits, certificate, of each process of the gateway."""
-    there = Workspace(var, port_offset).running()
-    addresses = address or [*there.get("admin", ())] or [DEFAULT_ADDRESS]
-    token = read_token(token_file or var / TOKEN)
-    found = {where: _asked(where, token) for where in addresses}
+    asked = processes(address, token_file, port_offset, var)
+    found = {where: _asked(asked, where) for where in asked.addresses}
     if as_json:
         typer.echo(json.dumps({where: asdict(one) for where, one in found.items()}, indent=2))
         return
@@ -45,12 +37,9 @@ def status(
         _print(where, one)
 
 
-def _asked(address: str, token: str) -> Status:
-    try:
-        return ask(address, token, tls.given())
-    except AdminError as error:
-        hint = "start the stack with `recstack up`, or give --address and --token-file"
-        raise Failure(f"{address}: {error}", hint) from None
+def _asked(asked: Processes, address: str) -> Status:
+    with asked.asked(address) as admin:
+        return admin.status()
 
 
 def _print(address: str, status: Status) -> None:

@@ -1,7 +1,7 @@
 """What the gateway holds of a release: the catalog, the popular list, blocks and pins."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -64,17 +64,19 @@ class GatewayRelease:
         rules = effective_rules(Parameters.read(folder).rerank, rules_file)
         self.blocked = blocked_rows(rules.blocks, self.catalog.rows_of)
         self.pinned = item_keys(rules.pins)
-        self.text = lru_cache(CACHED_ITEMS)(self._text)
-        self.channel_names = lru_cache(4096)(self._channel_names)
+        # Of its parts, not of itself: a release that is unloaded is gone at once.
+        self.text = lru_cache(CACHED_ITEMS)(partial(_text, self.catalog))
+        self.channel_names = lru_cache(4096)(partial(_channel_names, self.channels))
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def _text(self, row: int) -> ItemText:
-        """Id, title and categories of an item."""
-        catalog = self.catalog
-        return ItemText(catalog.ids[row], catalog.titles[row], catalog.categories(row))
 
-    def _channel_names(self, mask: int) -> tuple[str, ...]:
-        """Names of the channels of a bitmask."""
-        return tuple(name for bit, name in enumerate(self.channels) if mask >> bit & 1)
+def _text(catalog: Catalog, row: int) -> ItemText:
+    """Id, title and categories of an item."""
+    return ItemText(catalog.ids[row], catalog.titles[row], catalog.categories(row))
+
+
+def _channel_names(channels: tuple[str, ...], mask: int) -> tuple[str, ...]:
+    """Names of the channels of a bitmask."""
+    return tuple(name for bit, name in enumerate(channels) if mask >> bit & 1)

@@ -22,6 +22,7 @@ from services.gateway.resilience.retry import RetryBudget, Retrying
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.gateway.tracing.batching import open_batching, traced_client
+from services.inference.client import ReleaseClient
 from services.prerank.client import prerank_client
 from services.rank.client import rank_client
 from services.recall.client import recall_client, similar_client
@@ -69,5 +70,11 @@ async def grpc_stages(settings: GatewaySettings, stack: AsyncExitStack) -> Stage
             "prerank": settings.prerank,
             "rank": settings.rank,
             "rerank": settings.rerank,
+        },
+        holders={
+            "recall": ReleaseClient(recall),
+            "prerank": ReleaseClient(prerank),
+            "rank": ReleaseClient(rank),
+            "rerank": ReleaseClient(rerank),
         },
     )

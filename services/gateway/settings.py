@@ -32,6 +32,7 @@ class GatewaySettings(ReleaseSettings, RedisSettings):
         client_burst: calls that it may make at once, after a pause.
         page_key_file: at least 16 secret bytes that sign page tokens, the same for all gateways;
             not set: tokens are valid for one process.
+        policy_file: copy of the traffic policy, for a start while Redis is away; not set: none.
         rules_file: the operator's rules that rerank is given; their blocks hold when it is down.
         batch_queries: most queries in one stage call.
         batch_items: most candidates in one stage call.
@@ -73,6 +74,7 @@ class GatewaySettings(ReleaseSettings, RedisSettings):
     pseudonym_key_file: Path | None = None
     log_requests: Annotated[float, Field(ge=0, le=1)] = 1.0
     log_length: Annotated[int, Field(ge=1)] = 10_000
+    policy_file: OptionalFile = None
     rules_file: str = ""
     breaker_pause_seconds: Annotated[float, Field(gt=0)] = 1.0
     batch_queries: Annotated[int, Field(ge=1, le=256)] = 64

@@ -27,6 +27,7 @@ from services.domain.user_state import (
     ProfileQuery,
     Stored,
 )
+from services.inference.holder import ReleaseHolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Stages:
 
     Attributes:
         addresses: where the stages that are behind gRPC are, by the names of their guards.
+        holders: what holds the releases of the stages that answer from releases, by name.
     """
 
     contexts: StageClient[ContextQuery, UserContext]
@@ -48,3 +50,4 @@ class Stages:
     profiles: StageClient[ProfileQuery, Stored]
     erasures: StageClient[EraseQuery, Erased]
     addresses: Mapping[str, str] = field(default_factory=dict)
+    holders: Mapping[str, ReleaseHolder] = field(default_factory=dict)

@@ -26,6 +26,7 @@ class ReleaseSlots(Generic[T]):
         self._store = store
         self._open = open_release
         self._slots: dict[str, T] = {}
+        self._sizes: dict[str, int] = {}
         self._refused: dict[str, str] = {}
         self._loading = Lock()
 
@@ -41,8 +42,10 @@ class ReleaseSlots(Generic[T]):
         """The loaded release; None when it is not."""
         return self._slots.get(release)
 
-    def load(self, release: str) -> T:
+    def load(self, release: str, after_part: Callable[[], None] = lambda: None) -> T:
         """Loads a release beside the others; blocks, so call it on a thread while serving.
+
+        `after_part`: called after each part of the files that is checked; it may wait.
 
         Raises:
             ReleaseError: when it is not there, damaged, or not what it was when it was made.
@@ -51,7 +54,7 @@ class ReleaseSlots(Generic[T]):
             if (loaded := self._slots.get(release)) is not None:
                 return loaded
             try:
-                opened = self._opened(release)
+                opened = self._opened(release, after_part)
             except ReleaseError as error:
                 self._refused[release] = str(error)
                 metrics.REFUSED.inc()
@@ -61,24 +64,39 @@ class ReleaseSlots(Generic[T]):
             metrics.LOADED.labels(release).inc()
             return opened
 
-    def unload(self, release: str) -> None:
-        """Forgets a release; queries that run on it end undisturbed."""
-        if self._slots.pop(release, None) is not None:
+    def unload(self, release: str) -> T | None:
+        """Forgets a release and returns it; queries that run on it end undisturbed."""
+        if (forgotten := self._slots.pop(release, None)) is not None:
             metrics.LOADED.labels(release).dec()
+            self._sizes.pop(release, None)
+        return forgotten
 
-    def _opened(self, release: str) -> T:
-        folder = self._store.fetch(release)
-        manifest = Manifest.read(folder)
-        if manifest.id != release:
-            raise ReleaseError(f"{folder} holds the release {manifest.id}, not {release}")
-        manifest.verify(folder)
+    def check(self, release: str) -> None:
+        """Whether there is such a release; reads nothing of it. ReleaseError says which are."""
+        self._store.check(release)
+
+    def size(self, release: str) -> int:
+        """Bytes of the files of a loaded release; 0 when it is not."""
+        return self._sizes.get(release, 0)
+
+    def _opened(self, release: str, after_part: Callable[[], None]) -> T:
         try:
+            folder = self._store.fetch(release)
+            manifest = Manifest.read(folder)
+            if manifest.id != release:
+                raise ReleaseError(f"{folder} holds the release {manifest.id}, not {release}")
+            manifest.verify(folder, after_part)
             _check_schema(folder, manifest)
+            self._sizes[release] = _size(folder)
             return self._open(folder)
         except ReleaseError:
             raise
         except Exception as error:  # whatever is wrong with it, it is refused
             raise ReleaseError(f"release {release} cannot be opened: {error!r}") from error
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _check_schema(folder: Path, manifest: Manifest) -> None:

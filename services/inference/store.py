@@ -15,6 +15,11 @@ CURRENT = "current"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
+def is_id(release: str) -> bool:
+    """Whether a text can be the id of a release."""
+    return _ID.fullmatch(release) is not None
+
+
 class ReleaseStore:
     """Releases under one URL, each a folder named by its id.
 
@@ -43,7 +48,7 @@ class ReleaseStore:
         found = (
             Path(path).parent.name for path in self._files.glob(self._path("*", "manifest.json"))
         )
-        return tuple(sorted(name for name in found if _ID.fullmatch(name)))
+        return tuple(sorted(name for name in found if is_id(name)))
 
     def current(self) -> str:
         """The id in the text file `current`.
@@ -57,9 +62,20 @@ class ReleaseStore:
             raise ReleaseError(f"no current release in {self.url}: {self._there()}") from None
         except UnicodeDecodeError:
             release = ""
-        if not _ID.fullmatch(release):
+        if not is_id(release):
             raise ReleaseError(f"{self._path(CURRENT)} does not hold the id of a release")
         return str(release)
+
+    def check(self, release: str) -> None:
+        """Looks whether there is such a release.
+
+        Raises:
+            ReleaseError: when it is not there; says which are.
+        """
+        if not is_id(release):
+            raise ReleaseError(f"{release[:140]!r} is not the id of a release")
+        if not self._files.exists(self._path(release, layout.MANIFEST)):
+            raise ReleaseError(f"no release {release} in {self.url}: {self._there()}")
 
     def fetch(self, release: str) -> Path:
         """The folder of a release on this machine.
@@ -67,10 +83,7 @@ class ReleaseStore:
         Raises:
             ReleaseError: when it is not there; says which are.
         """
-        if not _ID.fullmatch(release):
-            raise ReleaseError(f"{release[:140]!r} is not the id of a release")
-        if not self._files.exists(self._path(release, layout.MANIFEST)):
-            raise ReleaseError(f"no release {release} in {self.url}: {self._there()}")
+        self.check(release)
         return Path(self._root) / release if self._local else self._copied(release)
 
     def _copied(self, release: str) -> Path:

@@ -8,6 +8,7 @@ from recsys.prerank.v1 import prerank_pb2_grpc
 
 from services.chassis.server import Mount, run
 from services.chassis.settings import from_environment
+from services.inference.servicer import serve_releases
 from services.inference.stage import ReleaseStage
 from services.inference.startup import load_slots
 from services.prerank.pipeline import open_prerank
@@ -23,7 +24,7 @@ def mounted(settings: PrerankSettings) -> Mount:
         prerank_pb2_grpc.add_PrerankServiceServicer_to_server(  # type: ignore[no-untyped-call]
             PrerankServicer(ReleaseStage(slots)), server
         )
-        return [NAME]
+        return [NAME, serve_releases(slots, server)]
 
     return mount
 

@@ -8,6 +8,7 @@ from recsys.rank.v1 import rank_pb2_grpc
 
 from services.chassis.server import Mount, run
 from services.chassis.settings import from_environment
+from services.inference.servicer import serve_releases
 from services.inference.stage import ReleaseStage
 from services.inference.startup import load_slots
 from services.rank.pipeline import open_rank
@@ -23,7 +24,7 @@ def mounted(settings: RankSettings) -> Mount:
         rank_pb2_grpc.add_RankServiceServicer_to_server(  # type: ignore[no-untyped-call]
             RankServicer(ReleaseStage(slots)), server
         )
-        return [NAME]
+        return [NAME, serve_releases(slots, server)]
 
     return mount
 

@@ -9,6 +9,7 @@ from recsys.recall.v1 import recall_pb2_grpc
 
 from services.chassis.server import Mount, run
 from services.chassis.settings import from_environment
+from services.inference.servicer import serve_releases
 from services.inference.stage import ReleaseStage
 from services.inference.startup import load_slots
 from services.recall.live_state import followed
@@ -29,7 +30,7 @@ def mounted(settings: RecallSettings) -> Mount:
         recall_pb2_grpc.add_RecallServiceServicer_to_server(  # type: ignore[no-untyped-call]
             servicer, server
         )
-        return [NAME]
+        return [NAME, serve_releases(slots, server)]
 
     return mount
 

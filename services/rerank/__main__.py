@@ -9,6 +9,7 @@ from recsys.rerank.v1 import rerank_pb2_grpc
 
 from services.chassis.server import Mount, run
 from services.chassis.settings import from_environment
+from services.inference.servicer import serve_releases
 from services.inference.stage import ReleaseStage
 from services.inference.startup import load_slots
 from services.rerank.pipeline import open_rerank
@@ -24,7 +25,7 @@ def mounted(settings: RerankSettings) -> Mount:
         rerank_pb2_grpc.add_RerankServiceServicer_to_server(  # type: ignore[no-untyped-call]
             RerankServicer(ReleaseStage(slots)), server
         )
-        return [NAME]
+        return [NAME, serve_releases(slots, server)]
 
     return mount
 

@@ -194,6 +194,29 @@ TABLE: dict[str, tuple[Metric, ...]] = {
             "recstack_gateway_items_age_seconds", "seconds",
             "Since all changes of items were known here; more than a few: Redis is away.",
         ),
+        gauge(
+            "recstack_gateway_traffic_policy_version", "changes",
+            "Number of the traffic policy that is applied here; 0: none was told.",
+        ),
+        gauge(
+            "recstack_gateway_traffic_canary_ratio", "ratio",
+            "Share of the users on the canary now; 0 too when the rollout's lease has expired.",
+        ),
+        gauge(
+            "recstack_gateway_traffic_policy_malformed", "1",
+            "1 while the traffic policy in Redis cannot be read: the one before holds.",
+        ),
+        gauge(
+            "recstack_gateway_traffic_policy_age_seconds", "seconds",
+            "Since the traffic policy was read; more than a few: Redis is away, and when the "
+            "lease expires all users are on stable.",
+        ),
+        counter(
+            "recstack_gateway_traffic_errors_total", "errors",
+            "Times that Redis did not give the traffic policy (policy), that it was malformed "
+            "(malformed), was not copied to its file (file), or that no report was taken (report).",
+            "what",
+        ),
     ),
     "feature_store": (
         histogram(

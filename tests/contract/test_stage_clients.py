@@ -158,7 +158,7 @@ every_placement = pytest.mark.parametrize("placement", ["in process", "grpc"])
 
 
 def test_every_stage_is_here() -> None:
-    assert {field.name for field in fields(Stages)} == {*CALLS, "addresses"}
+    assert {field.name for field in fields(Stages)} == {*CALLS, "addresses", "holders"}
 
 
 @pytest.fixture

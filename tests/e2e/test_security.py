@@ -206,7 +206,7 @@ def test_secrets_are_in_their_files_alone(placement: str, request: pytest.Fixtur
     root = running.workspace.root
     kept = [file for file in (root / "secrets").iterdir() if file.suffix in (".password", ".token")]
     secrets = [file.read_bytes().strip() for file in kept]
-    assert len(secrets) == 6
+    assert len(secrets) == 7
     told = [
         Path(f"/proc/{pid}/{what}").read_bytes()
         for pid, _ in [*children_of(running.process.pid), (running.process.pid, ())]

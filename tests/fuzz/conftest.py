@@ -3,9 +3,9 @@
 import pytest
 
 from tests.redis import own_redis
-from tests.releases import release
+from tests.releases import release, release_copy
 
-__all__ = ["own_redis", "release"]
+__all__ = ["own_redis", "release", "release_copy"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

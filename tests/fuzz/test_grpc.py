@@ -19,12 +19,14 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from recsys.common.v1 import common_pb2
 from recsys.feature_store.v1 import feature_store_pb2
-from recsys.gateway.v1 import gateway_pb2
+from recsys.gateway.v1 import admin_pb2, gateway_pb2
 from recsys.prerank.v1 import prerank_pb2
 from recsys.rank.v1 import rank_pb2
 from recsys.recall.v1 import recall_pb2
+from recsys.release.v1 import release_pb2
 from recsys.rerank.v1 import rerank_pb2
 
 from services.chassis.batch_client import BatchClient
@@ -32,16 +34,22 @@ from services.chassis.channel import OPTIONS
 from services.domain.ids import item_key
 from tests.fuzz.messages import Requests
 from tests.integration.stack import Stack, running
-from tests.redis import RedisServer
+from tests.redis import RedisServer, free_port
+from tests.releases import another_release
 
-FILES = {
-    "gateway": gateway_pb2,
-    "feature_store": feature_store_pb2,
-    "recall": recall_pb2,
-    "prerank": prerank_pb2,
-    "rank": rank_pb2,
-    "rerank": rerank_pb2,
-}
+FILES = [
+    ("gateway", gateway_pb2),
+    ("admin", admin_pb2),
+    ("feature_store", feature_store_pb2),
+    ("recall", recall_pb2),
+    ("prerank", prerank_pb2),
+    ("rank", rank_pb2),
+    ("rerank", rerank_pb2),
+    ("rerank", release_pb2),
+]
+TOKEN = "0123456789abcdef"
+LET_IN = ("authorization", f"Bearer {TOKEN}")
+OTHER = "other"  # a release that is there, and not loaded
 EXAMPLES = 50
 HANGS = 20.0  # seconds
 HONEST = {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"}
@@ -59,23 +67,25 @@ ITEMS = [f"i{number:04}" for number in range(120)]
 
 
 async def test_no_request_is_a_defect(
-    release: Path, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch, times: int
+    release_copy: Path, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    async with running(release, own_redis) as stack:
+    another_release(release_copy, OTHER)
+    told = {"admin_port": free_port(), "admin_token": SecretStr(TOKEN)}
+    async with running(release_copy, own_redis, **told) as stack:
         with monkeypatch.context() as patch:
             samples = Samples(patch).seen
             await work(stack)
         good = {**samples, **{one.DESCRIPTOR.full_name: [one] for one in public()}}
-        requests = Requests(known(release.name, samples), good)
+        requests = Requests(known(release_copy.name, samples), good)
         ports = {name: server.port for name, server in stack.servers.items()}
-        ports["gateway"] = stack.port
+        ports |= {"gateway": stack.port, "admin": told["admin_port"]}
         found = await asyncio.to_thread(fuzz, requests, ports, EXAMPLES * times, times == 1)
         await work(stack)
     assert not found, f"{len(found)} rpcs:\n\n" + "\n\n".join(found)
 
 
 def public() -> list[Message]:
-    """A good request of every public rpc."""
+    """A good request of every rpc that is not for stages."""
     pb, items, users = gateway_pb2, ITEMS[:3], ["u", "session:s"]
     asked = pb.RecommendRequest(user_id="u", k=5, context={"device": "tv"})
     event = pb.UserEvent(event_id="e", user_id="u", item_id=ITEMS[0], type=2, value=1.0)
@@ -95,6 +105,11 @@ def public() -> list[Message]:
         pb.PutUsersRequest(users=[user]),
         pb.EraseUsersRequest(user_ids=users),
         pb.ExportUserRequest(user_id="u"),
+        *(
+            request(release=OTHER)
+            for file in (admin_pb2, release_pb2)
+            for request in (file.LoadReleaseRequest, file.UnloadReleaseRequest)
+        ),
     ]
 
 
@@ -121,7 +136,7 @@ def known(release: str, samples: Mapping[str, Sequence[Message]]) -> dict[str, S
             bytes_of.setdefault(name, set()).add(value)
     return {
         **{name: sorted(values) for name, values in bytes_of.items()},
-        "release": [release],
+        "release": [release, OTHER],
         "user_id": ["u", "v"],
         "item_id": ITEMS[:3],
         "item_ids": ITEMS[:3],
@@ -161,7 +176,7 @@ async def work(stack: Stack) -> None:
 def fuzz(requests: Requests, ports: Mapping[str, int], examples: int, same: bool) -> list[str]:
     """What was found, one text an rpc."""
     found = []
-    for name, file in FILES.items():
+    for name, file in FILES:
         with grpc.insecure_channel(f"127.0.0.1:{ports[name]}", options=OPTIONS) as channel:
             for service in file.DESCRIPTOR.services_by_name.values():
                 for method in service.methods:
@@ -205,7 +220,7 @@ def fuzz_method(
 def ended(call: Any, data: bytes, metadata: Metadata) -> str:
     """Status of a call, and of what is in its answer."""
     try:
-        answer = call(data, timeout=HANGS, metadata=metadata)
+        answer = call(data, timeout=HANGS, metadata=(*metadata, LET_IN))
     except grpc.RpcError as error:
         code: str = error.code().name
         return code if code in HONEST else f"{code}: {error.details()}"

@@ -63,8 +63,11 @@ class Stack:
 
 
 @asynccontextmanager
-async def running(release: Path, own_redis: RedisServer) -> AsyncIterator[Stack]:
-    """Six services; deadlines long enough that nothing is late on a slow machine."""
+async def running(release: Path, own_redis: RedisServer, **changes: Any) -> AsyncIterator[Stack]:
+    """Six services; deadlines long enough that nothing is late on a slow machine.
+
+    `changes`: other settings of the gateway.
+    """
     served = {"port": 0, "releases": str(release.parent), "release": release.name}
     url = SecretStr(own_redis.url)
     store = FeatureStoreSettings(port=0, metrics_port=0, redis_url=url, redis_timeout=PATIENCE)
@@ -91,6 +94,7 @@ async def running(release: Path, own_redis: RedisServer) -> AsyncIterator[Stack]
             metrics_port=0,
             drain_seconds=0.0,
             deadline_seconds=PATIENCE,
+            **changes,
         )
         mount = mount_gateway(gateway, grpc_stages)
         server = await context.enter_async_context(started("gateway", gateway, mount))

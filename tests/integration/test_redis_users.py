@@ -17,12 +17,14 @@ from recstack.standalone import user_imports
 from recstack.workspace import Workspace
 from services.chassis.errors import StartupError
 from services.chassis.redis import Login, open_redis, read_password
+from services.domain.traffic import Policy
 from services.items.record import Item
 from services.items.store import ItemStore
 from tests.integration.test_state import documented, imported, until, use
 from tests.integration.whole import whole_stack
 from tests.redis import RedisServer, running
 from tests.releases import release
+from tests.traffic import publish
 
 __all__ = ["release"]
 
@@ -49,6 +51,10 @@ OWNERS = {
     "publisher": {"events"},
     "publisher:lease": {"events"},
     "statistics": {"events", "recall"},
+    "traffic:policy": {"gateway", "rollout"},
+    "traffic:lease": {"gateway", "rollout"},
+    "traffic:gateways": {"gateway", "rollout"},
+    "traffic:gateway:one": {"gateway", "rollout"},
 }
 WRITES = (
     ("SET", "KEY", "x"),
@@ -129,14 +135,20 @@ async def test_every_service_can_do_its_work(
         await stack.client.similar_items("i0001")
         await until(lambda: raw.exists("statistics"))
         await until(lambda: raw.exists("requests:0:files"))
-        connected = {connection["user"] for connection in raw.client_list()}
+        login = Login("rollout", password_file(passwords, "rollout"))
+        async with open_redis(SecretStr(server.url), login) as leader:
+            await publish(leader, Policy(1, release.name))
+            connected = {connection["user"] for connection in raw.client_list()}
         assert connected == {*SERVICES, OPERATOR}
     assert raw.acl_log() == [], "nothing was refused"
 
 
 def test_the_table_here_has_every_key_of_the_document() -> None:
     assert [row.key.replace("<p>", "0") for row in documented()] == [
-        key.replace("{u:196}", "{u:<user id>}").replace("movies", "<fingerprint>") for key in OWNERS
+        key.replace("{u:196}", "{u:<user id>}")
+        .replace("movies", "<fingerprint>")
+        .replace(":one", ":<id>")
+        for key in OWNERS
     ]
 
 

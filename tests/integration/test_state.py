@@ -11,18 +11,23 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import redis
+from pydantic import SecretStr
 
 from recstack import Event
 from recstack.catalog_results import CatalogItem, User
 from recstack.client import InvalidRequestError, NotFoundError
 from recstack.results import Recommendations
 from recstack.standalone import user_imports
+from services.chassis.redis import open_redis
 from services.domain.context import History
 from services.domain.ids import item_key
+from services.domain.traffic import Policy
+from services.domain.traffic_document import MAX_BYTES
 from services.domain.user_state import UserImport
 from tests.integration.whole import PATIENCE, Whole, whole_stack
 from tests.redis import RedisServer, own_redis
 from tests.releases import release
+from tests.traffic import publish
 
 __all__ = ["own_redis", "release"]
 
@@ -65,6 +70,7 @@ def within(raw: redis.Redis, key: bytes, bound: str, items: int) -> bool:
         "expires": lambda: raw.ttl(key) > 0,
         "trimmed": lambda: 0 < raw.xlen(key) <= number + SLACK,
         "one value": lambda: raw.strlen(key) <= 20,
+        "64 KB at most": lambda: raw.strlen(key) <= MAX_BYTES,
         "fixed fields": lambda: raw.hlen(key) <= 3,
         "a field an item": lambda: raw.hlen(key) <= items,
     }
@@ -114,6 +120,9 @@ async def test_every_key_is_documented_and_bounded(
         await stack.client.erase_users(["other"])
         await until(lambda: stack.redis.exists("statistics"))
         await until(lambda: stack.redis.exists("requests:0:files"))
+        await until(lambda: stack.redis.exists("traffic:gateways"))
+        async with open_redis(SecretStr(own_redis.url), timeout=PATIENCE) as leader:
+            await publish(leader, Policy(1, release.name))
         keys = list(stack.redis.scan_iter())
         rows = {key: row_of(key) for key in keys}
         for key, row in rows.items():

@@ -7,6 +7,7 @@ from os import getpid
 
 from services.chassis.certificate import expires_at
 from services.gateway.gateway import Gateway
+from services.gateway.releases import GatewayReleases
 from services.gateway.settings import GatewaySettings
 
 PACKAGE = "recstack"
@@ -48,6 +49,7 @@ class Reporter:
     Args:
         gateway: of which it speaks.
         settings: what the process was told.
+        releases: that it has loaded.
         addresses: where stages are asked, by the name of the call; of others they are in-process.
         now: unix seconds.
     """
@@ -55,11 +57,13 @@ class Reporter:
     def __init__(
         self,
         gateway: Gateway,
+        releases: GatewayReleases,
         settings: GatewaySettings,
         addresses: Mapping[str, str],
         now: Callable[[], float],
     ) -> None:
         self._gateway = gateway
+        self._releases = releases
         self._settings = settings
         self._addresses = addresses
         self._started_at = int(now())
@@ -70,12 +74,13 @@ class Reporter:
         Raises:
             StartupError: the certificate cannot be read any more.
         """
-        release, certificate = self._gateway.release, self._settings.tls_certificate
+        certificate = self._settings.tls_certificate
+        loaded = {name: self._releases.get(name) for name in self._releases.ids()}
         return Status(
             version=version(PACKAGE),
             process_id=getpid(),
             started_at=self._started_at,
-            releases={release.id: len(release)},
+            releases={name: len(release) for name, release in loaded.items() if release},
             stages=[
                 StageState(
                     guard.name,

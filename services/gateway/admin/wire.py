@@ -1,8 +1,12 @@
-"""Status ↔ protobuf."""
+"""Status and releases ↔ protobuf."""
+
+from collections.abc import Iterable
 
 from recsys.gateway.v1 import admin_pb2 as pb
 
 from services.gateway.admin.status import Status
+from services.gateway.releases import Holding
+from services.inference.wire import encode_record
 
 
 def status_response(status: Status) -> pb.GetStatusResponse:
@@ -35,3 +39,21 @@ def status_response(status: Status) -> pb.GetStatusResponse:
         response.certificate.expires_at = status.certificate_expires_at
         response.certificate.clients_asked = settings.asks_clients
     return response
+
+
+def releases_response(start: str, holdings: Iterable[Holding]) -> pb.ListReleasesResponse:
+    """The response of ListReleases."""
+    return pb.ListReleasesResponse(start=start, holders=to_holders(holdings))
+
+
+def to_holders(holdings: Iterable[Holding]) -> list[pb.ReleaseHolder]:
+    """What each holder holds."""
+    return [
+        pb.ReleaseHolder(
+            holder=holding.holder,
+            address=holding.address,
+            releases=map(encode_record, holding.records.values()),
+            problem=holding.problem,
+        )
+        for holding in holdings
+    ]

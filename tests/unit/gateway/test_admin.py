@@ -10,8 +10,10 @@ from typing import Any
 import grpc
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from recstack import admin
+from recstack.cli import app
 from services.chassis.channel import open_channel
 from services.chassis.errors import StartupError
 from services.chassis.tls import OFF, Tls
@@ -19,10 +21,14 @@ from services.gateway.admin.servicer import NAME, open_admin
 from services.gateway.admin.status import Reporter
 from services.gateway.admin.token import Token, read_token
 from services.gateway.release import GatewayRelease
+from services.gateway.release_control import ReleaseControl
 from services.gateway.settings import GatewaySettings
+from services.inference.keeper import ReleaseKeeper
+from services.inference.slots import ReleaseSlots
+from services.inference.store import ReleaseStore
 from tests.certificates import certificates, tls_of
 from tests.unit.gateway.clock import Clock
-from tests.unit.gateway.world import World, make_world
+from tests.unit.gateway.world import World, make_release, make_world
 
 __all__ = ["certificates"]
 
@@ -30,15 +36,24 @@ SECRET = "0123456789abcdef"
 ADDRESSES = {"rank": "rank:50054"}
 
 
+@pytest.fixture(scope="module")
+def control(tmp_path_factory: pytest.TempPathFactory) -> ReleaseControl:
+    """A gateway that answers from r1, without stages."""
+    folder = tmp_path_factory.mktemp("releases")
+    make_release(folder / "r1")
+    slots = ReleaseSlots(ReleaseStore(str(folder)), GatewayRelease)
+    slots.load("r1")
+    return ReleaseControl(slots, {}, {})
+
+
 @asynccontextmanager
-async def serving(world: World, **told: Any) -> AsyncIterator[int]:
+async def serving(world: World, control: ReleaseControl, **told: Any) -> AsyncIterator[int]:
     settings = GatewaySettings(
         admin_token=SecretStr(SECRET), admin_port=0, drain_seconds=0.0, **told
     )
     async with AsyncExitStack() as stack:
-        port = await open_admin(
-            Reporter(world.gateway, settings, ADDRESSES, lambda: 1_700_000_000.5), settings, stack
-        )
+        reporter = Reporter(world.gateway, control, settings, ADDRESSES, lambda: 1_700_000_000.5)
+        port = await open_admin(reporter, control, settings, stack)
         assert port is not None
         yield port
 
@@ -69,14 +84,14 @@ async def called(port: int, method: str, *metadata: tuple[str, str]) -> grpc.Sta
     ],
 )
 async def test_the_token_alone_opens(
-    world: World, authorization: str, method: str, code: grpc.StatusCode
+    world: World, control: ReleaseControl, authorization: str, method: str, code: grpc.StatusCode
 ) -> None:
-    async with serving(world) as port:
+    async with serving(world, control) as port:
         assert await called(port, method, ("authorization", authorization)) is code
 
 
-async def test_without_metadata_it_is_closed(world: World) -> None:
-    async with serving(world) as port:
+async def test_without_metadata_it_is_closed(world: World, control: ReleaseControl) -> None:
+    async with serving(world, control) as port:
         assert await called(port, f"/{NAME}/GetStatus") is grpc.StatusCode.UNAUTHENTICATED
 
 
@@ -84,14 +99,16 @@ async def asked(port: int, tls: Tls = OFF) -> admin.Status:
     return await asyncio.to_thread(admin.status, f"127.0.0.1:{port}", SECRET, tls)
 
 
-async def test_the_status_is_that_of_the_gateway(release: GatewayRelease) -> None:
+async def test_the_status_is_that_of_the_gateway(
+    release: GatewayRelease, control: ReleaseControl
+) -> None:
     clock = Clock()
     world = make_world(release, clock)
     breaker = world.gateway.guards.rank.breaker
     while not breaker.tripped:
         breaker.failed()
         clock.move(0.1)
-    async with serving(world, deadline_seconds=0.25, recall_limit=500) as port:
+    async with serving(world, control, deadline_seconds=0.25, recall_limit=500) as port:
         status = await asked(port)
     assert status.started_at == 1_700_000_000
     assert status.releases == {world.gateway.release.id: len(world.gateway.release)}
@@ -108,10 +125,12 @@ async def test_the_status_is_that_of_the_gateway(release: GatewayRelease) -> Non
     assert status.certificate_expires_at is None
 
 
-async def test_by_tls_it_tells_until_when(world: World, certificates: Path) -> None:
+async def test_by_tls_it_tells_until_when(
+    world: World, control: ReleaseControl, certificates: Path
+) -> None:
     mine = tls_of(certificates, "gateway")
     told = {"tls_ca": mine.ca, "tls_certificate": mine.certificate, "tls_key": mine.key}
-    async with serving(world, admin_host="0.0.0.0", **told) as port:
+    async with serving(world, control, admin_host="0.0.0.0", **told) as port:
         status = await asked(port, tls_of(certificates, "client"))
         with pytest.raises(admin.AdminError, match="UNAVAILABLE"):
             await asked(port, Tls(mine.ca))
@@ -120,26 +139,74 @@ async def test_by_tls_it_tells_until_when(world: World, certificates: Path) -> N
     assert status.clients_asked
 
 
-async def test_a_token_is_never_sent_in_plain_text_over_a_network(world: World) -> None:
+async def test_a_token_is_never_sent_in_plain_text_over_a_network(
+    world: World, control: ReleaseControl
+) -> None:
     with pytest.raises(StartupError, match="would show its token"):
-        async with serving(world, admin_host="0.0.0.0"):
+        async with serving(world, control, admin_host="0.0.0.0"):
             pass
 
 
-async def test_a_taken_port_is_said(world: World) -> None:
-    async with serving(world) as port:
+async def test_a_taken_port_is_said(world: World, control: ReleaseControl) -> None:
+    async with serving(world, control) as port:
         settings = GatewaySettings(admin_token=SecretStr(SECRET), admin_port=port)
         async with AsyncExitStack() as stack:
-            reporter = Reporter(world.gateway, settings, {}, time.time)
+            reporter = Reporter(world.gateway, control, settings, {}, time.time)
             with pytest.raises(StartupError, match=f"cannot listen on 127.0.0.1:{port}"):
-                await open_admin(reporter, settings, stack)
+                await open_admin(reporter, control, settings, stack)
 
 
-async def test_without_a_token_there_is_no_admin_service(world: World) -> None:
+async def test_without_a_token_there_is_no_admin_service(
+    world: World, control: ReleaseControl
+) -> None:
     settings = GatewaySettings()
     async with AsyncExitStack() as stack:
-        reporter = Reporter(world.gateway, settings, {}, time.time)
-        assert await open_admin(reporter, settings, stack) is None
+        reporter = Reporter(world.gateway, control, settings, {}, time.time)
+        assert await open_admin(reporter, control, settings, stack) is None
+
+
+class Watchful(ReleaseKeeper):
+    """A stage that notes which gateways still have a release when it is to forget it."""
+
+    def __init__(self, slots: ReleaseSlots[Any]) -> None:
+        super().__init__(slots)
+        self.gateways: list[ReleaseControl] = []
+        self.left: list[int] = []
+
+    async def unload(self, release: str, instead: str = "") -> None:
+        self.left.append(sum(release in gateway.ids() for gateway in self.gateways))
+        await super().unload(release, instead)
+
+
+async def test_stages_forget_a_release_after_the_last_gateway(world: World, tmp_path: Path) -> None:
+    for release in ("r1", "r2"):
+        make_release(tmp_path / "releases" / release, release_id=release)
+
+    def slots() -> ReleaseSlots[GatewayRelease]:
+        made = ReleaseSlots(ReleaseStore(str(tmp_path / "releases")), GatewayRelease)
+        made.load("r1")
+        return made
+
+    stage = Watchful(slots())
+    stage.gateways = [ReleaseControl(slots(), {"rank": stage}, {}) for _ in range(2)]
+    token = tmp_path / "admin.token"
+    token.write_text(SECRET)
+
+    async def run(*arguments: str) -> str:
+        given = ["release", *arguments, "--token-file", str(token), *addresses]
+        done = await asyncio.to_thread(CliRunner().invoke, app, given)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    async with serving(world, stage.gateways[0]) as one, serving(world, stage.gateways[1]) as two:
+        addresses = [f"--address=127.0.0.1:{port}" for port in (one, two)]
+        await run("load", "r2")
+        assert [gateway.ids() for gateway in stage.gateways] == [("r1", "r2")] * 2
+        assert "r2" in await run("list")
+        await run("unload", "r1", "--instead", "r2")
+    assert stage.left == [0]
+    assert [gateway.start for gateway in stage.gateways] == ["r2", "r2"]
+    assert [record.release for record in stage.records] == ["r2"]
 
 
 def test_tokens_that_are_none(tmp_path: Path) -> None:

@@ -60,7 +60,9 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 
-def make_release(folder: Path, pins: Mapping[str, int] | None = None) -> GatewayRelease:
+def make_release(
+    folder: Path, pins: Mapping[str, int] | None = None, release_id: str = "r1"
+) -> GatewayRelease:
     """Row r has the id item-r, the category of its parity, the tag of its remainder by 3, and is
     the r-th most popular."""
     for name in ("catalog", "recall"):
@@ -79,7 +81,7 @@ def make_release(folder: Path, pins: Mapping[str, int] | None = None) -> Gateway
     rules = Rerank(pins=pins or {}, blocks=(IDS[BLOCKED],))
     Parameters(quotas={}, blend=(), rerank=rules).write(folder)
     Manifest(
-        id="r1",
+        id=release_id,
         created="2026-01-01T00:00:00Z",
         code_version="0",
         schema_hash=schema.hash,

@@ -1,0 +1,120 @@
+"""What a gateway reports of itself each second, as a JSON document: read by the rollout."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from services.domain.arrays import I64
+from services.domain.traffic import Arm
+
+GATEWAYS_KEY = "traffic:gateways"
+"""Ids of the gateways that live, by the time of their last report, unix milliseconds."""
+
+
+def report_key(gateway: str) -> str:
+    """The key of a gateway's report."""
+    return f"traffic:gateway:{gateway}"
+
+
+class ReportError(ValueError):
+    """A report that cannot be read; the message names the field and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneReport:
+    """What one arm of one release did in a gateway since that began; reports of gateways add up.
+
+    Attributes:
+        release: its id.
+        arm: whose requests they were.
+        sums: by name, such as requests and errors.
+        histograms: counts by bucket, int64, by name, such as latency.
+    """
+
+    release: str
+    arm: Arm
+    sums: Mapping[str, float]
+    histograms: Mapping[str, I64]
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayReport:
+    """A gateway at one moment.
+
+    Attributes:
+        gateway: its id, a new one at each start: what it counts begins at 0 with it.
+        seconds: since it began.
+        version: of the policy that it applies; 0: of none that it was told.
+        leased: whether its canary and its control group have users now.
+        stages: gateway or stage → release → "loaded", "loading" or "refused: …".
+        lanes: one for each release and arm that had requests.
+    """
+
+    gateway: str
+    seconds: float
+    version: int
+    leased: bool
+    stages: Mapping[str, Mapping[str, str]]
+    lanes: tuple[LaneReport, ...] = ()
+
+
+def dump(report: GatewayReport) -> str:
+    """The document of a report; `parse` gives the report back."""
+    return json.dumps(
+        {
+            "gateway": report.gateway,
+            "seconds": report.seconds,
+            "version": report.version,
+            "leased": report.leased,
+            "stages": {stage: dict(states) for stage, states in report.stages.items()},
+            "lanes": [
+                {
+                    "release": lane.release,
+                    "arm": lane.arm.value,
+                    "sums": dict(lane.sums),
+                    "histograms": {name: row.tolist() for name, row in lane.histograms.items()},
+                }
+                for lane in report.lanes
+            ],
+        },
+        allow_nan=False,
+        separators=(",", ":"),
+    )
+
+
+def parse(document: bytes | str) -> GatewayReport:
+    """The report in a document.
+
+    Raises:
+        ReportError: it is not JSON, or not a report.
+    """
+    try:
+        raw = json.loads(document)
+        return GatewayReport(
+            gateway=str(raw["gateway"]),
+            seconds=float(raw["seconds"]),
+            version=int(raw["version"]),
+            leased=bool(raw["leased"]),
+            stages={
+                str(stage): {str(release): str(state) for release, state in states.items()}
+                for stage, states in raw["stages"].items()
+            },
+            lanes=tuple(_lane(lane) for lane in raw["lanes"]),
+        )
+    except KeyError as error:
+        raise ReportError(f"the report has no field {error}") from None
+    except (AttributeError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        raise ReportError(f"the report cannot be read: {error}") from None
+
+
+def _lane(raw: Any) -> LaneReport:
+    sums = {str(name): float(value) for name, value in raw["sums"].items()}
+    if not np.isfinite(list(sums.values())).all():
+        raise ValueError("sums: finite numbers expected")
+    histograms = {str(name): np.array(row, np.int64) for name, row in raw["histograms"].items()}
+    if any(row.ndim != 1 or (row < 0).any() for row in histograms.values()):
+        raise ValueError("histograms: lists of counts expected")
+    return LaneReport(str(raw["release"]), Arm(raw["arm"]), sums, histograms)

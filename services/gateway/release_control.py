@@ -1,0 +1,177 @@
+"""Loads and unloads releases in this gateway and in the stages that it asks."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from services.chassis.errors import InvalidArgumentError
+from services.domain.traffic import Policy
+from services.gateway.release import GatewayRelease
+from services.gateway.releases import Holding
+from services.inference.holder import (
+    HolderError,
+    NoSuchReleaseError,
+    ReleaseHolder,
+    ReleaseInUseError,
+)
+from services.inference.keeper import ReleaseKeeper
+from services.inference.slots import ReleaseSlots
+
+OWN = "gateway"
+Named = Callable[[], Sequence[str]]
+"""Releases that the traffic policy names, stable first; empty: there is no policy."""
+
+
+NO_POLICY = 0
+"""Version of the policy that holds where there is no other: it names nothing."""
+
+
+class Following(Protocol):
+    """Knows the policy that holds."""
+
+    @property
+    def applied(self) -> Policy: ...
+
+
+def nobody() -> Sequence[str]:
+    """No policy."""
+    return ()
+
+
+def named_by(following: Following) -> Sequence[str]:
+    """The releases of the policy that holds."""
+    policy = following.applied
+    return () if policy.version == NO_POLICY else policy.releases
+
+
+class ReleaseControl:
+    """GatewayReleases over the slots of this process and the holders of its stages.
+
+    Args:
+        slots: of this gateway, with the release of the start loaded.
+        stages: by name; what holds the releases of each stage.
+        addresses: of stages, by name; of others they are in this process.
+        named: releases that may not be unloaded.
+    """
+
+    def __init__(
+        self,
+        slots: ReleaseSlots[GatewayRelease],
+        stages: Mapping[str, ReleaseHolder],
+        addresses: Mapping[str, str],
+        named: Named = nobody,
+    ) -> None:
+        self._slots = slots
+        self._own = ReleaseKeeper(slots)
+        self._stages = stages
+        self._heard = {
+            name: Holding(name, addresses.get(name, ""), {}, "not asked yet") for name in stages
+        }
+        self.named = named
+
+    @property
+    def start(self) -> str:
+        return self._own.start
+
+    def ids(self) -> tuple[str, ...]:
+        return self._slots.ids()
+
+    def get(self, release: str) -> GatewayRelease | None:
+        return self._slots.get(release)
+
+    def holdings(self) -> tuple[Holding, ...]:
+        records = {record.release: record for record in self._own.records}
+        return Holding(OWN, "", records), *self._heard.values()
+
+    def everywhere(self, release: str) -> bool:
+        return all(holding.has(release) for holding in self.holdings())
+
+    async def look(self) -> None:
+        """Asks every stage what it holds."""
+        await asyncio.gather(*(self._ask(name) for name in self._stages))
+
+    async def load(self, release: str) -> tuple[Holding, ...]:
+        """Begins to load a release here and in every stage; how far each is.
+
+        A stage that could not be told says so as its problem.
+
+        Raises:
+            InvalidArgumentError: that is no id.
+            NoSuchReleaseError: it is not where this gateway's releases lie.
+        """
+        await self._own.load(release)
+        problems = await self._told(lambda stage: stage.load(release))
+        return await self._after(problems)
+
+    async def load_in(self, holder: str, release: str) -> None:
+        """Begins to load a release in the gateway or a stage; errors as of ReleaseHolder."""
+        if holder == OWN:
+            await self._own.load(release)
+            return
+        record = await self._stages[holder].load(release)
+        heard = self._heard[holder]
+        self._heard[holder] = replace(heard, records={**heard.records, release: record})
+
+    async def unload(
+        self, release: str, instead: str = "", here_only: bool = False
+    ) -> tuple[Holding, ...]:
+        """Forgets a release here and, unless `here_only`, in every stage; what each then holds.
+
+        A stage that keeps it says why as its problem.
+
+        Raises:
+            InvalidArgumentError: that is no id, or `instead` is not loaded or the same.
+            NoSuchReleaseError: neither this gateway nor a stage was told to load it.
+            ReleaseInUseError: traffic names it, or the gateway stands on it and no other is named.
+        """
+        if release in self.named():
+            raise ReleaseInUseError(f"traffic names release {release}: take it out of there first")
+        here = None
+        try:
+            await self._own.unload(release, instead)
+        except NoSuchReleaseError as error:
+            here = error
+        if here_only:
+            if here is not None:
+                raise here
+            return self.holdings()
+        replaced = instead or self.start
+        ends = await self._told(lambda stage: stage.unload(release, replaced))
+        missing = {name for name, error in ends.items() if isinstance(error, NoSuchReleaseError)}
+        if here is not None and missing == set(self._stages):
+            raise here
+        return await self._after({name: ends[name] for name in ends.keys() - missing})
+
+    async def _ask(self, name: str) -> None:
+        try:
+            records = await self._stages[name].list()
+        except HolderError as error:
+            self._heard[name] = replace(self._heard[name], problem=str(error))
+        else:
+            by_release = {record.release: record for record in records}
+            self._heard[name] = replace(self._heard[name], records=by_release, problem="")
+
+    async def _told(
+        self, tell: Callable[[ReleaseHolder], Awaitable[object]]
+    ) -> dict[str, Exception]:
+        """Tells every stage at once; the errors of those that did not do it, by name."""
+        ends = await asyncio.gather(
+            *(tell(stage) for stage in self._stages.values()), return_exceptions=True
+        )
+        errors: dict[str, Exception] = {}
+        for name, end in zip(self._stages, ends, strict=True):
+            if isinstance(end, (HolderError, InvalidArgumentError)):
+                errors[name] = end
+            elif isinstance(end, BaseException):
+                raise end
+        return errors
+
+    async def _after(self, problems: Mapping[str, Exception]) -> tuple[Holding, ...]:
+        await self.look()
+        return tuple(
+            replace(holding, problem=str(problems[holding.holder]))
+            if holding.holder in problems
+            else holding
+            for holding in self.holdings()
+        )

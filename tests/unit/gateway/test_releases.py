@@ -1,0 +1,233 @@
+"""What the gateway and its stages hold: told, heard, and kept in step with traffic."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from services.chassis.errors import InvalidArgumentError
+from services.gateway.release import GatewayRelease
+from services.gateway.release_control import OWN, ReleaseControl
+from services.gateway.release_upkeep import LINGER_SECONDS, ReleaseUpkeep
+from services.inference.holder import (
+    HolderAwayError,
+    NoSuchReleaseError,
+    ReleaseInUseError,
+    ReleaseRecord,
+    ReleaseState,
+)
+from services.inference.keeper import ReleaseKeeper
+from services.inference.slots import ReleaseSlots
+from services.inference.store import ReleaseStore
+from tests.unit.gateway.clock import Clock
+from tests.unit.gateway.world import make_release
+
+PATIENCE = 30.0
+ADDRESSES = {"rank": "rank:50054"}
+
+
+class Stage(ReleaseKeeper):
+    """A stage of this process that can go away, and begin again with one release."""
+
+    away = False
+
+    async def list(self) -> tuple[ReleaseRecord, ...]:
+        if self.away:
+            raise HolderAwayError("UNAVAILABLE: connection refused")
+        return self.records
+
+    async def load(self, release: str) -> ReleaseRecord:
+        await self.list()
+        return await super().load(release)
+
+    async def unload(self, release: str, instead: str = "") -> None:
+        await self.list()
+        await super().unload(release, instead)
+
+
+class Several:
+    """A gateway and two stages that started with r1; r2 and r3 are there too."""
+
+    def __init__(self, folder: Path) -> None:
+        for release in ("r1", "r2", "r3"):
+            make_release(folder / release, release_id=release)
+        self.folder, self.clock = folder, Clock()
+        self.named: tuple[str, ...] = ()
+        self.stages = {"recall": self.stage(), "rank": self.stage()}
+        self.control = ReleaseControl(self.slots(), self.stages, ADDRESSES, lambda: self.named)
+        self.upkeep = ReleaseUpkeep(self.control, self.clock)
+
+    def slots(self, release: str = "r1") -> ReleaseSlots[GatewayRelease]:
+        slots = ReleaseSlots(ReleaseStore(str(self.folder)), GatewayRelease)
+        slots.load(release)
+        return slots
+
+    def stage(self, release: str = "r1") -> Stage:
+        return Stage(self.slots(release))
+
+    def states(self) -> dict[str, dict[str, str]]:
+        return {
+            holding.holder: {name: record.state.value for name, record in holding.records.items()}
+            for holding in self.control.holdings()
+        }
+
+    async def tended(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                await self.upkeep.tend()
+                await asyncio.sleep(0.005)
+
+    async def everywhere(self, *releases: str) -> None:
+        await self.tended(lambda: all(self.control.everywhere(one) for one in releases))
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Several:
+    return Several(tmp_path / "releases")
+
+
+def only(*releases: str) -> dict[str, dict[str, str]]:
+    held = dict.fromkeys(releases, ReleaseState.LOADED.value)
+    return {OWN: held, "recall": held, "rank": held}
+
+
+async def test_before_the_first_look_a_stage_holds_nothing(several: Several) -> None:
+    assert not several.control.everywhere("r1")
+    gateway, recall, rank = several.control.holdings()
+    assert (gateway.holder, gateway.problem, gateway.has("r1")) == ("gateway", "", True)
+    assert (recall.address, recall.problem) == ("", "not asked yet")
+    assert (rank.address, rank.has("r1")) == ("rank:50054", False)
+    await several.control.look()
+    assert several.control.everywhere("r1")
+
+
+async def test_a_release_is_loaded_everywhere(several: Several) -> None:
+    begun = await several.control.load("r2")
+    assert all(set(one.records) == {"r1", "r2"} and not one.problem for one in begun)
+    await several.everywhere("r2")
+    assert several.control.ids() == ("r1", "r2")
+    opened = several.control.get("r2")
+    assert opened is not None
+    assert opened.id == "r2"
+
+
+async def test_a_stage_that_is_away_is_a_problem_and_is_told_when_it_is_back(
+    several: Several,
+) -> None:
+    await several.everywhere("r1")
+    several.stages["rank"].away = True
+    _, recall, rank = await several.control.load("r2")
+    assert (recall.problem, rank.problem) == ("", "UNAVAILABLE: connection refused")
+    assert rank.has("r1")
+    several.named = ("r1", "r2")
+    await several.tended(lambda: "r2" in several.control.ids())
+    assert not several.control.everywhere("r2")
+    several.stages["rank"].away = False
+    await several.everywhere("r1", "r2")
+
+
+async def test_a_stage_that_starts_again_gets_what_traffic_names(several: Several) -> None:
+    several.named = ("r1", "r2")
+    await several.everywhere("r1", "r2")
+    several.stages["rank"] = several.stage("r3")
+    await several.control.look()
+    assert not several.control.everywhere("r1")
+    await several.everywhere("r1", "r2")
+
+
+async def test_without_a_policy_stages_get_what_the_gateway_stands_on(several: Several) -> None:
+    several.stages["rank"] = several.stage("r3")
+    await several.everywhere("r1")
+    assert several.states()["rank"] == {"r3": "loaded", "r1": "loaded"}
+
+
+async def test_what_traffic_no_longer_names_is_unloaded_later(several: Several) -> None:
+    several.named = ("r1", "r2")
+    await several.everywhere("r1", "r2")
+    await several.control.load("r3")
+    several.named = ("r2",)
+    several.clock.move(LINGER_SECONDS - 1)
+    await several.everywhere("r1", "r2", "r3")
+    await several.upkeep.tend()
+    assert several.states() == only("r1", "r2", "r3")
+    several.clock.move(2)
+    await several.upkeep.tend()
+    assert several.states() == only("r2", "r3")
+    assert several.control.start == "r2"
+    await several.upkeep.tend()
+    assert several.states() == only("r2", "r3")  # r3 was never named
+
+
+async def test_what_traffic_names_again_in_time_stays(several: Several) -> None:
+    for named in (("r1", "r2"), ("r1",), ("r1", "r2"), ("r1",)):
+        several.named = named
+        await several.everywhere(*named)
+        await several.upkeep.tend()
+        several.clock.move(LINGER_SECONDS / 2 - 1)
+    await several.upkeep.tend()
+    assert several.states() == only("r1", "r2")
+
+
+async def test_a_release_that_cannot_be_loaded_stops_nothing(several: Several) -> None:
+    several.named = ("r1", "r4", "r2")
+    await several.everywhere("r1", "r2")
+    assert set(several.states()[OWN]) == {"r1", "r2"}
+
+
+async def test_a_gateway_that_starts_waits_for_what_traffic_names(several: Several) -> None:
+    several.stages["rank"].away = True
+    several.named = ("r1", "r2", "r4")
+    await several.upkeep.settle(PATIENCE)
+    gateway, recall, rank = several.control.holdings()
+    assert (gateway.has("r2"), recall.has("r2"), rank.has("r2")) == (True, True, False)
+
+
+async def test_a_gateway_that_starts_does_not_wait_for_ever(
+    several: Several, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = ReleaseRecord("r2", ReleaseState.LOADING)
+    several.named = ("r1", "r2")
+    monkeypatch.setattr(several.stages["rank"], "_records", {"r2": never})
+    await several.upkeep.settle(0.05)
+    assert not several.control.everywhere("r2")
+
+
+async def test_what_is_in_use_is_not_unloaded(several: Several) -> None:
+    await several.control.load("r2")
+    await several.everywhere("r2")
+    several.named = ("r1", "r2")
+    with pytest.raises(ReleaseInUseError, match="traffic names release r2"):
+        await several.control.unload("r2")
+    several.named = ()
+    with pytest.raises(ReleaseInUseError, match="stands on release r1"):
+        await several.control.unload("r1")
+    with pytest.raises(InvalidArgumentError, match="instead: release r3 is not loaded"):
+        await several.control.unload("r1", "r3")
+    with pytest.raises(NoSuchReleaseError, match="release r3 is not loaded"):
+        await several.control.unload("r3")
+    assert several.states() == only("r1", "r2")
+    assert [one.problem for one in await several.control.unload("r1", "r2")] == ["", "", ""]
+    assert several.states() == only("r2")
+
+
+async def test_a_gateway_can_forget_alone(several: Several) -> None:
+    await several.control.load("r2")
+    await several.everywhere("r2")
+    await several.control.unload("r2", here_only=True)
+    assert (several.control.ids(), several.stages["rank"].records[-1].release) == (("r1",), "r2")
+    with pytest.raises(NoSuchReleaseError):
+        await several.control.unload("r2", here_only=True)
+    await several.control.unload("r2")
+    assert several.states() == only("r1")
+
+
+async def test_a_stage_that_keeps_a_release_says_why(several: Several) -> None:
+    await several.control.load("r2")
+    await several.everywhere("r2")
+    several.stages["rank"].away = True
+    _, recall, rank = await several.control.unload("r2")
+    assert (recall.problem, rank.problem) == ("", "UNAVAILABLE: connection refused")
+    several.stages["rank"].away = False
+    _, recall, rank = await several.control.unload("r2")
+    assert several.states() == only("r1")

@@ -1,0 +1,1 @@
+"""Traffic: who is served by what."""

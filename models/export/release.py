@@ -108,10 +108,11 @@ def write_scorers(
     for name in ("prerank", "rank"):
         (folder / name).mkdir(exist_ok=True)
     np.save(folder / layout.PRERANK_ITEMS, recall.statics)
-    np.save(folder / layout.RANK_ITEMS, ranker.table(recall.table, recall.statics))
+    items = ranker.table(recall.table, recall.spectral, recall.statics)
+    np.save(folder / layout.RANK_ITEMS, items)
     modules: dict[str, nn.Module] = {
         "prerank": prerank,
-        "rank_tower": RankTower(recall.tower.items.project, ranker.items),
+        "rank_tower": RankTower(recall.tower.items.project, ranker.items, recall.spectral.shape[1]),
         "rank": ranker.din,
     }
     few = Examples(examples.prerank[:GOLDEN_QUERIES], examples.rank[:GOLDEN_QUERIES])

@@ -20,6 +20,7 @@ class RankShape:
 
     field_sizes: tuple[int, ...]
     recall_size: int
+    spectral_size: int
     static_size: int
     e: int = 32
     attention: int = 16
@@ -38,6 +39,10 @@ class Din(nn.Module):
     Candidates are compared with the history by attention and, one by one, with its newest
     RECENT events. What depends on the user alone is computed once a user: the history's side of
     attention and the user's share of the bottom's first layer.
+
+    An item's row is what is learnt of it, its spectral factors, and its static features. The sum of
+    the factors of the history by those of a candidate is the affinity of the two: a score of
+    PureSVD for every candidate, whichever channel found it.
     """
 
     scale: Tensor
@@ -53,11 +58,12 @@ class Din(nn.Module):
         self.attention = TargetAttention(e, shape.attention)
         self.fields = FieldEmbedding(shape.field_sizes, e)
         self.standardise = Standardise(shape.recall_size + shape.static_size)
+        self.affinity = Standardise(1)
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("shift", torch.zeros(()))
         self.base = Mlp(shape.recall_size + shape.static_size, shape.base, 1)
         self.of_user = nn.Linear(3 * e, shape.hidden)
-        numbers = RECENT + 1 + shape.recall_size + shape.static_size
+        numbers = RECENT + 2 + shape.recall_size + shape.static_size
         self.of_item = nn.Linear(3 * e + numbers, shape.hidden, bias=False)
         self.dropout = nn.Dropout(0.3)
         self.deep = Mlp(shape.hidden, 32, tasks)
@@ -84,9 +90,9 @@ class Din(nn.Module):
     ) -> Tensor:
         """Log-odds by task, [N, T]."""
         e = self.shape.e
-        plain = history[..., :e]  # the rest of a row are the static features
+        plain = history[..., :e]
         seen = (plain + self.events(events)) * mask[..., None]
-        targets, statics = items[:, :e], items[:, e:]
+        targets, statics = items[:, :e], items[:, e + self.shape.spectral_size :]
         grid = targets[slots]  # [B, M, e]
         bias = self.bias(events, gaps).squeeze(-1)
         attended = self.attention(seen, mask, bias, grid)
@@ -95,7 +101,8 @@ class Din(nn.Module):
         recent = recent.flatten(0, 1)[slot_of]
         match = (attended * targets).sum(dim=1, keepdim=True)
         given = self.standardise(torch.cat([recall, statics], dim=1))
-        numbers = torch.cat([recent, match, given], dim=1)
+        affinity = self.affinity(self.affinities(history, mask, items, user_of))
+        numbers = torch.cat([recent, match, affinity, given], dim=1)
         item = [targets, attended, attended * targets, numbers]
         mean = seen.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp_min(1.0)
         user = torch.cat([seen[:, 0], mean, self.fields(fields)], dim=1)
@@ -103,6 +110,12 @@ class Din(nn.Module):
         logits = cast(Tensor, self.deep(self.dropout(torch.relu(hidden)))) + self.wide(numbers)
         interact = (logits[:, :1] + self.base(given)) * self.scale + self.shift
         return torch.cat([interact, logits[:, 1:]], dim=1)
+
+    def affinities(self, history: Tensor, mask: Tensor, items: Tensor, user_of: Tensor) -> Tensor:
+        """history [B, L, e + k + s], mask [B, L], items [N, e + k + s], user_of [N] → [N, 1]."""
+        factors = slice(self.shape.e, self.shape.e + self.shape.spectral_size)
+        profiles = (history[..., factors] * mask[..., None]).sum(dim=1)
+        return (profiles[user_of] * items[:, factors]).sum(dim=1, keepdim=True)
 
     def calibrate(self, a: float, b: float) -> None:
         """Log-odds to interact z become a * z + b; a > 0, so the order stays."""
@@ -148,12 +161,14 @@ class RankItems(nn.Module):
 class RankTower(nn.Module):
     """Items as the ranker reads them, from their content alone."""
 
-    def __init__(self, content: nn.Linear, items: RankItems) -> None:
+    def __init__(self, content: nn.Linear, items: RankItems, spectral_size: int) -> None:
         """`content`: recall's projection of content features, d wide."""
         super().__init__()
         self.content = content
         self.items = items
+        self.nobody = spectral_size
 
     def forward(self, features: Tensor) -> Tensor:
-        """Content features [m, f] → [m, e]."""
-        return cast(Tensor, self.items(self.content(features)))
+        """Content features [m, f] → [m, e + k]; nobody has taken these items yet."""
+        learnt = cast(Tensor, self.items(self.content(features)))
+        return nn.functional.pad(learnt, (0, self.nobody))

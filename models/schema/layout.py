@@ -43,7 +43,7 @@ PRERANK_ITEMS = "prerank/items.npy"  # float32 [n, g]: static features of items
 
 RANK = "rank/rank.onnx"
 RANK_TOWER = "rank/content_tower.onnx"  # content features → learnt part of an item's row
-RANK_ITEMS = "rank/items.npy"  # float32 [n, e]: items as the ranker reads them
+RANK_ITEMS = "rank/items.npy"  # float32 [n, e + k + g]: learnt, by takers, static
 
 GOLDEN_USER_TOWER = "golden/user_tower.npz"  # in_<input> and out_<output> arrays
 GOLDEN_CONTENT_TOWER = "golden/content_tower.npz"

@@ -29,7 +29,7 @@ class RankEncoder:
     Attributes:
         users: encoder of the user side.
         vectors: item vectors of recall, float32 [n, d].
-        items: items as the ranker reads them, learnt and then static, float32 [n, e + g].
+        items: items as the ranker reads them, learnt, by takers, static, float32 [n, e + k + g].
         typical: static features of an inline item, float32 [g].
         channel_count: recall channels of the release.
     """

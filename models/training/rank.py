@@ -58,9 +58,10 @@ class Lessons:
 
 @dataclass(frozen=True)
 class Items:
-    """The items of the recall whose lists are ranked: float32 [n, d], [n, d] and [n, s]."""
+    """The items of the recall whose lists are ranked: float32 [n, d], [n, k], [n, d] and [n, s]."""
 
     table: F32
+    spectral: F32
     vectors: F32
     statics: F32
 
@@ -79,10 +80,14 @@ class Ranker:
         return self.din, self.items, self.bias
 
     @torch.no_grad()
-    def table(self, table: F32, statics: F32) -> F32:
-        """Items as the ranker reads them: recall's [n, d] and statics [n, s] → [n, e + s]."""
+    def table(self, table: F32, spectral: F32, statics: F32) -> F32:
+        """Items as the ranker reads them, float32 [n, e + k + s].
+
+        Args:
+            table: recall's items [n, d], spectral: [n, k], statics: [n, s].
+        """
         learnt = self.items(torch.from_numpy(table)).numpy()
-        return np.concatenate([learnt, statics], axis=1).astype(np.float32)
+        return np.concatenate([learnt, spectral, statics], axis=1).astype(np.float32)
 
 
 def train(
@@ -103,6 +108,7 @@ def train(
     """
     torch.manual_seed(config.seed)
     course = _Course(ranker, items, config)
+    _standardise(ranker.din, items, lessons)
     batches = [-(-len(one.labelled.usable) // config.batch) for one in lessons]
     if not sum(batches):
         return
@@ -117,6 +123,24 @@ def train(
         part.load_state_dict(weights.state_dict())
     ranker.din.eval()
     _calibrate(ranker, items, validation)
+
+
+STANDARDISED = 1000  # lists are enough to know how affinities are spread
+
+
+def _standardise(din: Din, items: Items, lessons: Sequence[Lessons]) -> None:
+    """Affinities as they are in the lists to learn from."""
+    found = []
+    for one in lessons:
+        history, labelled = one.encoded.history, one.labelled
+        for query, candidates in zip(
+            labelled.queries[:STANDARDISED], labelled.candidates[:STANDARDISED], strict=True
+        ):
+            taken = history.rows[query][history.mask[query] > 0]
+            profile = items.spectral[taken].sum(axis=0)
+            found.append(items.spectral[candidates.rows] @ profile)
+    if found:
+        din.affinity.fit(torch.from_numpy(np.concatenate(found))[:, None])
 
 
 class _Course:
@@ -233,8 +257,9 @@ def _scored(
 
 def _logits(ranker: Ranker, items: Items, rows: Rows, encoded: Encoded) -> Tensor:
     """Log-odds by task of all candidates of the rows, [N, T]."""
-    statics = torch.from_numpy(items.statics)
-    table = torch.cat([ranker.items(torch.from_numpy(items.table)), statics], dim=1)
+    learnt = ranker.items(torch.from_numpy(items.table))
+    fixed = np.concatenate([items.spectral, items.statics], axis=1)
+    table = torch.cat([learnt, torch.from_numpy(fixed)], dim=1)
     history = encoded.history
     at = rows.queries
     mask = torch.from_numpy(history.mask[at])

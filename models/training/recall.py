@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import normalize
 
 from models.data.exposures import Exposures
-from models.recall import item_cf, popular
+from models.recall import item_cf, neighbours, popular, spectral
 from models.recall.two_tower import TowerShape, TwoTower
 from models.schema.features import FeatureSchema
 from models.schema.history import LENGTH_SIZE
@@ -31,6 +31,7 @@ class Recall:
         vectors: L2-normalised item vectors, float32 [n, d].
         item_cf: neighbour rows int32 [n, m] and scores float32 [n, m].
         popularity: score of each item, float32 [n].
+        spectral: items in the space of their takers, float32 [n, k].
         statics: static features of items, float32 [n, s].
         tables: of the other channels, by their file in a release.
     """
@@ -40,6 +41,7 @@ class Recall:
     vectors: F32
     item_cf: tuple[I32, F32]
     popularity: F32
+    spectral: F32
     statics: F32
     tables: Arrays
 
@@ -105,6 +107,11 @@ def _fitted(tower: TwoTower, log: Log, recipe: Recipe) -> Recall:
         vectors=np.asarray(normalize(table, dim=-1).numpy(), np.float32),
         item_cf=item_cf.fit(log, recipe.settings.item_cf),
         popularity=popularity,
+        spectral=_spectral(log, recipe.settings),
         statics=popular.statics(log, recipe.exposures),
         tables=tables,
     )
+
+
+def _spectral(log: Log, settings: Settings) -> F32:
+    return spectral.item_factors(neighbours.interactions(log), settings.spectral, settings.seed)

@@ -75,7 +75,7 @@ def train(
     held = _after(light, validation, early, limit)
     rank_training.train(
         ranker,
-        Items(early.table, early.vectors, early.statics),
+        Items(early.table, early.spectral, early.vectors, early.statics),
         lessons,
         Lessons(held, _encoded(log, validation, users)),
         replace(settings.rank, epochs=settings.scaled(settings.rank.epochs), seed=seed),
@@ -110,6 +110,7 @@ def _ranker(source: Source, early: Recall, light: LightScorer) -> Ranker:
     shape = RankShape(
         field_sizes=recall_training.field_sizes(source.schema),
         recall_size=1 + feature_count(len(source.channels)),
+        spectral_size=early.spectral.shape[1],
         static_size=early.statics.shape[1],
         e=settings.rank_e,
     )

@@ -23,6 +23,7 @@ class Settings:
         prerank_limit: candidates the ranker is trained and evaluated on.
         refit_epochs: of the two-tower model when it is fitted again with newer events.
         refit_rate: its learning rate then, as a factor.
+        spectral: dimensions of the space of takers that the ranker reads items in.
         slice_share, slice_most: later slice, as share of a user's events and at most.
         max_held_out: most users that are validated and measured on; of more, a random part.
         max_queries: most rows of the later slice that are trained on; a long log's is shorter.
@@ -44,6 +45,7 @@ class Settings:
     max_queries: int = 30_000
     d: int = 64
     rank_e: int = 32
+    spectral: int = 64
     blend: tuple[float, ...] = (1.0, 0.2)
     tower: TowerTraining = field(default_factory=TowerTraining)
     item_cf: ItemCfConfig = field(default_factory=ItemCfConfig)

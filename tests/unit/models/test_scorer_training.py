@@ -21,11 +21,11 @@ from models.training.recall import Recall
 from models.training.rows import Labelled
 from services.domain.candidates import Candidates
 
-D, E, N, LISTS, WIDTH = 6, 4, 40, 60, 12
+D, E, K, N, LISTS, WIDTH = 6, 4, 2, 40, 60, 12
 
 
 def shape() -> RankShape:
-    return RankShape((9,), 1 + feature_count(1), 3, e=E, length=RECENT)
+    return RankShape((9,), 1 + feature_count(1), K, 3, e=E, length=RECENT)
 
 
 def inputs(count: int = 5) -> list[torch.Tensor]:
@@ -33,12 +33,12 @@ def inputs(count: int = 5) -> list[torch.Tensor]:
     table, slot_of = slots([count])
     zeros = torch.zeros(1, RECENT, dtype=torch.int64)
     return [
-        torch.randn(1, RECENT, E + 3),
+        torch.randn(1, RECENT, E + K + 3),
         torch.ones(1, RECENT),
         zeros + 2,
         zeros,
         torch.ones(1, 1, dtype=torch.int64),
-        torch.randn(count, E + 3),
+        torch.randn(count, E + K + 3),
         torch.zeros(count, dtype=torch.int64),
         torch.randn(count, 1 + feature_count(1)),
         torch.from_numpy(table),
@@ -73,7 +73,7 @@ def test_a_ranker_begins_with_the_order_of_prerank() -> None:
     din.start_from(light)
     given = inputs()
     with torch.no_grad():
-        read = torch.cat([given[7], given[5][:, E:]], dim=1)
+        read = torch.cat([given[7], given[5][:, E + K :]], dim=1)
         expected = light.mlp(light.standardise(read)).squeeze(-1)
         found = din.logits(*given)[:, 0]
     torch.testing.assert_close(found - found.mean(), expected - expected.mean())
@@ -129,7 +129,8 @@ def items() -> Items:
     generator = np.random.default_rng(0)
     table = generator.normal(size=(4, D))[np.arange(N) % 4] + 0.1 * generator.normal(size=(N, D))
     vectors = table / np.linalg.norm(table, axis=1, keepdims=True)
-    return Items(table.astype("f4"), vectors.astype("f4"), np.zeros((N, 3), np.float32))
+    nobody, statics = np.zeros((N, K), np.float32), np.zeros((N, 3), np.float32)
+    return Items(table.astype("f4"), nobody, vectors.astype("f4"), statics)
 
 
 def ranker() -> Ranker:
@@ -160,9 +161,9 @@ def test_the_same_seed_trains_the_same_ranker() -> None:
     for _ in range(2):
         model = ranker()
         train(model, items(), [lessons(1), lessons(3, shown=True)], lessons(2), CONFIG, quiet)
-        tables.append(model.table(items().table, items().statics))
+        tables.append(model.table(items().table, items().spectral, items().statics))
     np.testing.assert_array_equal(tables[0], tables[1])
-    assert tables[0].shape == (N, E + 3)
+    assert tables[0].shape == (N, E + K + 3)
 
 
 def test_validation_knows_what_places_do() -> None:
@@ -224,9 +225,24 @@ def recall_of(some: Items) -> Recall:
         some.vectors,
         (np.zeros((N, 1), np.int32), np.zeros((N, 1), np.float32)),
         np.zeros(N, np.float32),
+        some.spectral,
         some.statics,
         {},
     )
+
+
+def test_the_ranker_learns_what_only_the_takers_tell() -> None:
+    """Items say nothing but by whom they were taken: one factor a kind of item."""
+    kinds = np.eye(4, dtype=np.float32)[np.arange(N) % 4]
+    zeros = np.zeros((N, D), np.float32)
+    alone = Items(zeros, kinds, zeros, np.zeros((N, 3), np.float32))
+    torch.manual_seed(0)
+    din = Din(replace(shape(), spectral_size=4))
+    din.start_from(LightScorer(feature_count(1), 3))
+    model, held_out = Ranker(din, RankItems(D, E)), lessons(2)
+    before = loss_of(model, alone, held_out)
+    train(model, alone, [lessons(1), lessons(3)], held_out, CONFIG, quiet)
+    assert loss_of(model, alone, held_out) < 0.9 * before
 
 
 def test_without_lessons_nothing_is_trained() -> None:

@@ -8,7 +8,7 @@ from models.data.impressions import Impression, Impressions
 from models.schema import layout
 from models.schema.arrays import mapped
 from models.schema.user_tower import UserEncoder, user_feed
-from models.training.rank import Encoded, Lessons
+from models.training.lessons import Encoded, Lessons
 from models.training.rows import Labelled
 from services.domain.arrays import I64
 from services.domain.candidates import Candidates

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from models.layers.lists import NOWHERE, in_lists
 from models.rank.din import Din, RankItems
-from models.schema.history import EncodedHistory
 from models.schema.rank import rank_features, slots
 from models.training.calibration import platt
+from models.training.lessons import Encoded, Items, Lessons
 from models.training.position_bias import PositionBias
-from models.training.rows import Labelled, Rows, rows_of, sample
+from models.training.rows import Rows, rows_of, sample
 from models.training.two_tower import Progress
-from services.domain.arrays import F32, I64, Bools
+from services.domain.arrays import F32, I64
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +36,6 @@ class RankTraining:
     learning_rate: float = 1e-3
     liking: float = 0.3
     seed: int = 1
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """The user side of queries, encoded once: by query."""
-
-    history: EncodedHistory
-    fields: I64
-    vectors: F32
-    liked: Bools
-
-
-@dataclass(frozen=True)
-class Lessons:
-    """Lists with their answers, and the users they are for."""
-
-    labelled: Labelled
-    encoded: Encoded
-
-
-@dataclass(frozen=True)
-class Items:
-    """The items of the recall whose lists are ranked: float32 [n, d], [n, k], [n, d] and [n, s]."""
-
-    table: F32
-    spectral: F32
-    vectors: F32
-    statics: F32
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from models.training import prerank as prerank_training
 from models.training import rank as rank_training
 from models.training import recall as recall_training
 from models.training.candidates import Lists, recall
+from models.training.lessons import Encoded, Items, Lessons
 from models.training.log import Log
 from models.training.logged import NO_IMPRESSIONS
-from models.training.rank import Encoded, Items, Lessons, Ranker
+from models.training.rank import Ranker
 from models.training.recall import Recall
 from models.training.rows import Labelled, cut, label
 from models.training.settings import Settings

@@ -15,8 +15,9 @@ from models.schema.recall_features import feature_count
 from models.training import prerank
 from models.training.calibration import platt
 from models.training.candidates import Lists
+from models.training.lessons import Encoded, Items, Lessons
 from models.training.position_bias import PositionBias
-from models.training.rank import Encoded, Items, Lessons, Ranker, RankTraining, loss_of, train
+from models.training.rank import Ranker, RankTraining, loss_of, train
 from models.training.recall import Recall
 from models.training.rows import Labelled
 from services.domain.candidates import Candidates

@@ -65,7 +65,9 @@ def mounted(settings: GatewaySettings, open_stages: OpenStages, own_port: int = 
         stages = await open_stages(settings, stack)
         traffic = await open_traffic(settings, stack, Policy(NO_POLICY, release_id))
         named = partial(named_by, traffic.follower)
-        releases = ReleaseControl(slots, stages.holders, stages.addresses, named)
+        releases = ReleaseControl(
+            slots, stages.holders, stages.addresses, named, answering=lambda: (release_id,)
+        )
         upkeep = ReleaseUpkeep(releases, time.monotonic)
         await upkeep.settle(SETTLE_SECONDS)
         await stack.enter_async_context(tended(upkeep))

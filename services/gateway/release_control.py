@@ -53,6 +53,7 @@ class ReleaseControl:
         stages: by name; what holds the releases of each stage.
         addresses: of stages, by name; of others they are in this process.
         named: releases that may not be unloaded.
+        answering: nor may these, which the lists of this process come from.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class ReleaseControl:
         stages: Mapping[str, ReleaseHolder],
         addresses: Mapping[str, str],
         named: Named = nobody,
+        answering: Named = nobody,
     ) -> None:
         self._slots = slots
         self._own = ReleaseKeeper(slots)
@@ -69,6 +71,7 @@ class ReleaseControl:
             name: Holding(name, addresses.get(name, ""), {}, "not asked yet") for name in stages
         }
         self.named = named
+        self._answering = answering
 
     @property
     def start(self) -> str:
@@ -123,10 +126,13 @@ class ReleaseControl:
         Raises:
             InvalidArgumentError: that is no id, or `instead` is not loaded or the same.
             NoSuchReleaseError: neither this gateway nor a stage was told to load it.
-            ReleaseInUseError: traffic names it, or the gateway stands on it and no other is named.
+            ReleaseInUseError: traffic names it, this gateway answers from it, or it stands on it
+                and no other is named.
         """
         if release in self.named():
             raise ReleaseInUseError(f"traffic names release {release}: take it out of there first")
+        if instead in self._slots.ids() and release in self._answering():
+            raise ReleaseInUseError(f"this gateway answers from release {release}")
         here = None
         try:
             await self._own.unload(release, instead)

@@ -195,6 +195,8 @@ async def works_through_commands(releases: Path, start: str, other: str) -> None
         await run("load", "../x")
     with pytest.raises(Failure, match=r"INVALID_ARGUMENT: instead: release nothing is not loaded"):
         await run("unload", start, "--instead", "nothing")
+    with pytest.raises(Failure, match="FAILED_PRECONDITION: this gateway answers from release"):
+        await run("unload", start, "--instead", other)
     broken = another_release(releases / start, "broken")
     (broken / layout.RANK).write_bytes(b"")
     with pytest.raises(Failure, match=r"is refused: gateway: .*rank\.onnx was changed.*; rank:"):

@@ -211,6 +211,17 @@ async def test_what_is_in_use_is_not_unloaded(several: Several) -> None:
     assert several.states() == only("r2")
 
 
+async def test_what_lists_come_from_is_kept_by_everybody(several: Several) -> None:
+    control = ReleaseControl(several.slots(), several.stages, ADDRESSES, answering=lambda: ("r1",))
+    await control.load("r2")
+    while not control.everywhere("r2"):
+        await asyncio.sleep(0.01)
+        await control.look()
+    with pytest.raises(ReleaseInUseError, match="this gateway answers from release r1"):
+        await control.unload("r1", "r2")
+    assert control.everywhere("r1")
+
+
 async def test_a_gateway_can_forget_alone(several: Several) -> None:
     await several.control.load("r2")
     await several.everywhere("r2")

@@ -10,7 +10,7 @@ BIN := .venv/bin
 INPUTS := pyproject.toml hatch_build.py $(shell find protos -name '*.proto')
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: help setup up certs test test-unit test-compose check bench load clean
+.PHONY: help setup up certs test test-unit test-compose check bench load demo-canary clean
 
 help:
 	@echo "make up         install what serving needs, then start the stack; Ctrl-C ends it (options: ARGS=--standalone, DATA=simulated)"
@@ -21,6 +21,7 @@ help:
 	@echo "make check      ruff, format, types, import rules"
 	@echo "make bench      throughput and latency of both placements, as a table"
 	@echo "make load       a load on the stack that runs, its SLOs checked, with a report (options: ARGS='--rate 100', DATA=simulated)"
+	@echo "make demo-canary  good and bad releases rolled out to simulated people, some 6 minutes (options: ARGS='--only slow')"
 	@echo "make setup      install everything and start nothing"
 	@echo "make clean      remove .venv, caches, stubs and everything under var/"
 
@@ -54,6 +55,9 @@ bench: .venv/.development
 
 load: .venv/.development
 	@exec $(BIN)/recstack load $(if $(DATA),--world var/data/$(DATA)) $(ARGS)
+
+demo-canary: .venv/.development
+	@exec $(BIN)/python -m loadtest.canary $(ARGS)
 
 clean:
 	rm -rf .venv gen var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

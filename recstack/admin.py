@@ -1,6 +1,7 @@
 """Client of AdminService: for those who run the stack."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,8 +20,9 @@ ANSWERED = (
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.NOT_FOUND,
     grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.INTERNAL,
 )
-"""Status codes of a process that knows what it was asked, and says no."""
+"""Status codes of a process that knows what it was asked, and says no, or cannot."""
 
 
 class AdminError(Exception):
@@ -105,6 +107,31 @@ class Holder:
     problem: str
 
 
+def open_private(address: str, tls: Tls) -> grpc.Channel:
+    """A channel that the token may go through.
+
+    Raises:
+        StartupError: the files of TLS cannot be read, or the token would go over a network in
+            plain text.
+    """
+    if not tls.calls and not is_loopback(address.rpartition(":")[0].strip("[]")):
+        raise StartupError(
+            f"the admin token is not sent to {address} in plain text",
+            "give the CA of its certificate (recstack --tls-ca ...), or a tunnel to its loopback",
+        )
+    return open_blocking_channel(address, tls)
+
+
+def called(token: str, timeout: float, method: Any, request: Any) -> Any:
+    """The answer to a request; AdminError when there is none, or it is no."""
+    try:
+        metadata = (("authorization", f"Bearer {token}"),)
+        return method(request, timeout=timeout, metadata=metadata)
+    except grpc.RpcError as error:
+        away = error.code() not in ANSWERED
+        raise AdminError(f"{error.code().name}: {error.details()}", away) from None
+
+
 class Admin:
     """AdminService of the gateway process at `host:port`.
 
@@ -118,16 +145,9 @@ class Admin:
             StartupError: the files of TLS cannot be read, or the token would go over a network in
                 plain text.
         """
-        if not tls.calls and not is_loopback(address.rpartition(":")[0].strip("[]")):
-            raise StartupError(
-                f"the admin token is not sent to {address} in plain text",
-                "give the CA of its certificate (recstack --tls-ca ...), or a tunnel to its "
-                "loopback",
-            )
-        self._channel = open_blocking_channel(address, tls)
+        self._channel = open_private(address, tls)
         self._stub = admin_pb2_grpc.AdminServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self._metadata = (("authorization", f"Bearer {token}"),)
-        self._timeout = timeout
+        self._call = partial(called, token, timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -137,17 +157,17 @@ class Admin:
 
     def status(self) -> Status:
         """What the process says of itself."""
-        return _read(self._called(self._stub.GetStatus, admin_pb2.GetStatusRequest()))
+        return _read(self._call(self._stub.GetStatus, admin_pb2.GetStatusRequest()))
 
     def releases(self) -> tuple[str, tuple[Holder, ...]]:
         """The release it stands on; the process and its stages with their releases."""
-        answer = self._called(self._stub.ListReleases, admin_pb2.ListReleasesRequest())
+        answer = self._call(self._stub.ListReleases, admin_pb2.ListReleasesRequest())
         return answer.start, _holders(answer)
 
     def load(self, release: str) -> tuple[Holder, ...]:
         """Begins to load a release in the process and its stages."""
         request = admin_pb2.LoadReleaseRequest(release=release)
-        return _holders(self._called(self._stub.LoadRelease, request))
+        return _holders(self._call(self._stub.LoadRelease, request))
 
     def unload(
         self, release: str, instead: str = "", here_only: bool = False
@@ -159,14 +179,7 @@ class Admin:
         request = admin_pb2.UnloadReleaseRequest(
             release=release, instead=instead, here_only=here_only
         )
-        return _holders(self._called(self._stub.UnloadRelease, request))
-
-    def _called(self, method: Any, request: Any) -> Any:
-        try:
-            return method(request, timeout=self._timeout, metadata=self._metadata)
-        except grpc.RpcError as error:
-            away = error.code() not in ANSWERED
-            raise AdminError(f"{error.code().name}: {error.details()}", away) from None
+        return _holders(self._call(self._stub.UnloadRelease, request))
 
 
 def status(address: str, token: str, tls: Tls = OFF, timeout: float = TIMEOUT) -> Status:

@@ -35,6 +35,7 @@ class Child:
         orphan_signal: what ends it when this process is gone; SIGKILL also ends a frozen one.
         end_signal: what ends it with the others of its stack.
         doubles: two of it may run at once, on the same ports, and each tells when it serves.
+        needed: without it the others do not serve; what is not needed may fail to start.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Child:
     orphan_signal: int = signal.SIGKILL
     end_signal: int = signal.SIGTERM
     doubles: bool = False
+    needed: bool = True
 
 
 async def spawn(child: Child, notify: str = "") -> Process:

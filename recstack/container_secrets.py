@@ -6,9 +6,10 @@ from pathlib import Path
 
 from recstack.redis_users import ACL_FILE, OPERATOR, password_file, write_users
 from recstack.secrets import key_file
+from recstack.security import ADMIN_TOKEN
 from services.chassis.errors import StartupError
 
-PSEUDONYM_KEY, PAGE_KEY, ADMIN_TOKEN = "pseudonym.key", "page.key", "admin.token"
+PSEUDONYM_KEY, PAGE_KEY = "pseudonym.key", "page.key"
 GRAFANA_PASSWORD = "grafana.password"
 ALL = "all"
 
@@ -24,6 +25,7 @@ READERS: Mapping[str, Sequence[str]] = {
     "events": (_password("events"),),
     "recall": (_password("recall"),),
     "gateway": (_password("gateway"), PSEUDONYM_KEY, PAGE_KEY, ADMIN_TOKEN),
+    "rollout": (_password("rollout"), ADMIN_TOKEN),
     "bootstrap": (_password("feature_store"), PSEUDONYM_KEY),
     "grafana": (GRAFANA_PASSWORD,),
 }

@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recstack.child import Child, Probe, grpc_probe, http_probe
 from recstack.security import CLIENT, OPEN_TO_ALL, Security
@@ -21,6 +21,8 @@ REDIS_PORT = 6399
 
 EVENTS = "events"
 EVENTS_PORT = 50049  # below the gateway: above it are the metrics ports of its workers
+ROLLOUT = "rollout"
+ROLLOUT_PORT = 50048
 
 # name → gRPC port
 STAGES = {
@@ -31,7 +33,7 @@ STAGES = {
     "rerank": 50055,
 }
 
-_ON_REDIS = (GATEWAY, "feature_store", "recall", EVENTS)
+_ON_REDIS = (GATEWAY, "feature_store", "recall", EVENTS, ROLLOUT)
 _LOGGING = (GATEWAY, "feature_store")
 
 
@@ -45,7 +47,7 @@ class Plan:
         releases: where the releases are.
         workers: 0: a process a stage; n: n processes that each hold all stages.
         release: what every stage serves.
-        redis_url: the Redis of the feature store, the log, the item table and the statistics.
+        redis_url: the Redis of users, the log, items, statistics and rollouts.
         pseudonym_key, page_key: key files of the pseudonyms in logs and of page tokens.
         security: files of TLS, of passwords and of the token for AdminService.
         rules: the operator's rules file, for rerank and for the gateway when rerank is down.
@@ -82,8 +84,9 @@ class Plan:
         own = [GATEWAY_PORT + METRICS + i for i in range(max(self.workers, 1))]
         metrics = own if self.workers else [port + METRICS for port in grpc]
         admin = [port - METRICS + ADMIN for port in own]
-        events = (EVENTS_PORT, EVENTS_PORT + METRICS)
-        return [self.port(base) for base in (*grpc, *metrics, *admin, *events, HTTP_PORT)]
+        others = (EVENTS_PORT, ROLLOUT_PORT) if self.has_rollout else (EVENTS_PORT,)
+        beside = (*others, *(port + METRICS for port in others))
+        return [self.port(base) for base in (*grpc, *metrics, *admin, *beside, HTTP_PORT)]
 
     def stats_urls(self) -> list[str]:
         """Where each gateway process shows its own /stats."""
@@ -96,26 +99,51 @@ class Plan:
         number = range(max(self.workers, 1))
         return [joined(LOOPBACK, self.port(GATEWAY_PORT + ADMIN + i)) for i in number]
 
+    @property
+    def has_rollout(self) -> bool:
+        """Whether the rollout service runs: it serves nobody without a token."""
+        return self.security.admin_token is not None
+
+    @property
+    def rollout_host(self) -> str:
+        """Where the rollout service listens: its token goes over no network in plain text."""
+        return self.host if self.security.tls else LOOPBACK
+
+    @property
+    def rollout_address(self) -> str:
+        """Where the rollout service answers."""
+        return joined(self.rollout_host, self.port(ROLLOUT_PORT))
+
     def phases(self) -> list[list[Child]]:
         """The services in the order of their start; the end is the other way round."""
+        events = self._service(EVENTS, EVENTS_PORT)
+        rollout = [self._rollout()] if self.has_rollout else []
         if self.workers:
             workers = [self._worker(number) for number in range(self.workers)]
-            return [[self._service(EVENTS, EVENTS_PORT)], workers]
+            return [[events], [*workers, *rollout]]
         stages = [self._service(name, port) for name, port in STAGES.items()]
-        return [[*stages, self._service(EVENTS, EVENTS_PORT)], [self._gateway()]]
+        return [[*stages, events], [self._gateway(), *rollout]]
 
     def _service(self, name: str, port: int) -> Child:
-        environment = {**self._settings(name), "PORT": str(self.port(port))}
-        environment["METRICS_PORT"] = str(self.port(port + METRICS))
-        prefixed = _prefixed(name, environment)
-        return self._child(name, f"services.{name}", prefixed, self._probe(port))
+        prefixed = _prefixed(name, {**self._settings(name), **self._ports(port)})
+        return self._child(name, f"services.{name}", prefixed, self._probe(self.address(port)))
+
+    def _rollout(self) -> Child:
+        hosts = {"HOST": self.rollout_host, "METRICS_HOST": self.host}
+        told = _prefixed(ROLLOUT, {**self._settings(ROLLOUT), **self._ports(ROLLOUT_PORT), **hosts})
+        probe = self._probe(self.rollout_address)
+        return replace(self._child(ROLLOUT, "services.rollout", told, probe), needed=False)
+
+    def _ports(self, port: int) -> dict[str, str]:
+        return {"PORT": str(self.port(port)), "METRICS_PORT": str(self.port(port + METRICS))}
 
     def _gateway(self) -> Child:
         environment = self._serving(0)
         for name, port in STAGES.items():
             environment[name.upper()] = self.address(port)
         prefixed = _prefixed(GATEWAY, environment)
-        return self._child(GATEWAY, "services.gateway", prefixed, self._probe(GATEWAY_PORT))
+        probe = self._probe(self.address(GATEWAY_PORT))
+        return self._child(GATEWAY, "services.gateway", prefixed, probe)
 
     def _worker(self, number: int) -> Child:
         environment = _prefixed(GATEWAY, self._serving(number))
@@ -128,8 +156,8 @@ class Plan:
             http_probe(f"{self.stats_urls()[number]}/readyz", self.security.tls_of(CLIENT)),
         )
 
-    def _probe(self, port: int) -> Probe:
-        return grpc_probe(self.address(port), self.security.tls_of(CLIENT))
+    def _probe(self, address: str) -> Probe:
+        return grpc_probe(address, self.security.tls_of(CLIENT))
 
     def _serving(self, number: int) -> dict[str, str]:
         """What the gateway's process of this number is told."""

@@ -77,9 +77,8 @@ USERS = (
         (
             *_CONNECT,
             *_SCRIPTS,
-            *("multi", "exec", "get", "mget", "set", "del", "pttl", "pexpire", "time"),
-            *("hget", "hgetall", "hset", "hdel", "zrangebyscore"),
-            *("xadd", "xrange", "xrevrange", "xtrim"),
+            *("get", "mget", "set", "del", "pexpire"),
+            *("zrangebyscore", "xadd", "xrevrange"),
         ),
     ),
     RedisUser(OPERATOR, ("*",), ("@all",)),

@@ -11,7 +11,10 @@ from services.chassis.tls import OFF, Tls
 
 CA, CLIENT = "ca", "client"
 GATEWAY = "gateway"
-SERVICES = (GATEWAY, "feature_store", "events", "recall", "prerank", "rank", "rerank", "redis")
+ROLLOUT = "rollout"
+ADMIN_TOKEN = "admin.token"  # of a stack, in its folder of secrets
+STAGES = ("feature_store", "recall", "prerank", "rank", "rerank")
+SERVICES = (GATEWAY, *STAGES, "events", ROLLOUT, "redis")
 """Those that have certificates."""
 
 
@@ -22,7 +25,7 @@ class Security:
     Attributes:
         tls: folder of certificates as `recstack certs` makes them; None: nothing is encrypted.
         redis_passwords: folder of the passwords of Redis; None: it is not this stack's own.
-        admin_token: file of the token of AdminService; None: there is no AdminService.
+        admin_token: file of the token of AdminService and the rollout; None: there is neither.
     """
 
     tls: Path | None = None
@@ -63,7 +66,7 @@ class Security:
         if self.redis_passwords is not None and service in {user.name for user in USERS}:
             told["REDIS_USER"] = service
             told["REDIS_PASSWORD_FILE"] = str(self.redis_login(service).password_file)
-        if self.admin_token is not None and service == GATEWAY:
+        if self.admin_token is not None and service in (GATEWAY, ROLLOUT):
             told["ADMIN_TOKEN_FILE"] = str(self.admin_token.resolve())
         return told
 

@@ -14,7 +14,7 @@ from recstack.control import NAME as CONTROL
 from recstack.control import controlled
 from recstack.local_redis import LocalRedis
 from recstack.preparation import fingerprint_of
-from recstack.processes import GATEWAY_PORT, HTTP_PORT, Plan
+from recstack.processes import GATEWAY_PORT, HTTP_PORT, ROLLOUT, Plan
 from recstack.security import CLIENT
 from recstack.standalone import user_imports
 from recstack.supervisor import Supervisor
@@ -88,6 +88,7 @@ def _places(plan: Plan) -> dict[str, list[str]]:
     return {
         "stats": plan.stats_urls(),
         "admin": plan.admin_addresses(),
+        ROLLOUT: [plan.rollout_address] if plan.has_rollout else [],
         "redis": [plan.redis_url] if plan.security.redis_passwords else [],
     }
 

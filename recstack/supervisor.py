@@ -55,6 +55,7 @@ class Supervisor:
         self._replaced: set[Process] = set()
         self._keepers: list[asyncio.Task[None]] = []
         self._refused: asyncio.Queue[str] = asyncio.Queue()
+        self._given_up: set[str] = set()
 
     @property
     def pids(self) -> dict[str, int]:
@@ -67,10 +68,10 @@ class Supervisor:
         return [child.name for child in self._children if child.doubles]
 
     async def start(self) -> None:
-        """Starts all and waits until each answers.
+        """Starts all and waits until each answers, or has ended and is not needed.
 
         Raises:
-            StartupError: a child refused to start, with its own words; or one does not answer.
+            StartupError: a needed child refused to start, with its own words, or does not answer.
         """
         children = self._children
         for child in children:
@@ -89,9 +90,11 @@ class Supervisor:
         if refusal in done:
             raise StartupError(refusal.result())
         if answers not in done:
-            silent = [child.name for child in children if not await child.probe()]
-            logs = f"its log is in {children[0].log.parent}"
-            raise StartupError(f"no answer from {', '.join(silent)}", logs)
+            silent = [child for child in children if not await child.probe()]
+            missed = f"no answer from {', '.join(child.name for child in silent)}"
+            if not silent or any(child.needed for child in silent):
+                raise StartupError(missed, f"its log is in {children[0].log.parent}")
+            self._say(missed)
 
     async def stop(self) -> None:
         """Ends all: SIGTERM, then SIGKILL for those that do not end."""
@@ -155,7 +158,8 @@ class Supervisor:
                 continue  # another one has its place
             if code == CANNOT_START:
                 # Its words are read before a restart writes over them.
-                self._refused.put_nowait(last_words(child.log) or f"{child.name} does not start")
+                self._refuses(child, last_words(child.log) or f"{child.name} does not start")
+            self._given_up.add(child.name)
             if time.monotonic() - born > self._patience.settled:
                 delay = self._patience.first_delay
             self._say(f"{child.name} {ending(code)}; restarting in {delay:.1f} s")
@@ -165,6 +169,14 @@ class Supervisor:
                     self._processes[child.name] = await spawn(child)
             delay = min(delay * 2, self._patience.last_delay)
 
+    def _refuses(self, child: Child, words: str) -> None:
+        if child.needed:
+            self._refused.put_nowait(words)
+        else:
+            self._say(words)
+
     async def _answering(self, child: Child) -> None:
         while not await child.probe():
+            if not child.needed and child.name in self._given_up:
+                return
             await asyncio.sleep(self._patience.poll)

@@ -3,6 +3,6 @@
 set -eu
 pip install -q --no-index --no-deps --no-cache-dir /wheel/*.whl
 useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin recstack
-for folder in secrets releases data log load; do
+for folder in secrets releases data log traffic load; do
     install -d -m 0700 -o recstack -g recstack /recstack/var/$folder
 done

@@ -31,7 +31,7 @@ class Catalog:
         self._categories = NameLists(categories, mapped(folder / offsets), mapped(folder / codes))
         offsets, codes = layout.CATALOG_TAG_OFFSETS, layout.CATALOG_TAG_CODES
         self._tags = NameLists(tags, mapped(folder / offsets), mapped(folder / codes))
-        self._order = np.argsort(self.keys, kind="stable").astype(np.int32)
+        self._order = np.argsort(self.keys).astype(np.int32)
         self._sorted = np.asarray(self.keys[self._order])
 
     def __len__(self) -> int:

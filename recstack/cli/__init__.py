@@ -6,7 +6,18 @@ import typer
 
 from models.data import DataError
 from models.schema.manifest import ReleaseError
-from recstack.cli import bootstrap, data, failure, item, release, simulate, tls, user
+from recstack.cli import (
+    bootstrap,
+    data,
+    failure,
+    item,
+    release,
+    rollout,
+    shadow,
+    simulate,
+    tls,
+    user,
+)
 from recstack.cli.call import call
 from recstack.cli.certs import certs
 from recstack.cli.doctor import doctor
@@ -56,6 +67,8 @@ app.add_typer(bootstrap.app, name="bootstrap")
 app.add_typer(data.app, name="data")
 app.add_typer(item.app, name="item")
 app.add_typer(release.app, name="release")
+app.add_typer(rollout.app, name="rollout")
+app.add_typer(shadow.app, name="shadow")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(user.app, name="user")
 

@@ -64,7 +64,7 @@ def up(
     from recstack.preparation import prepare
     from recstack.processes import Plan
     from recstack.secrets import key_file
-    from recstack.security import Security
+    from recstack.security import ADMIN_TOKEN, Security
     from recstack.stack import check_ports, serve
     from recstack.workspace import Workspace
 
@@ -75,7 +75,7 @@ def up(
         plan = Plan(workspace, host, releases, workers if standalone else 0)
         check_ports(plan)
         url = os.environ.get(URL_VARIABLE, "")
-        token = key_file(workspace.secrets / "admin.token")
+        token = key_file(workspace.secrets / ADMIN_TOKEN)
         security = Security(tls, None if url else workspace.secrets, token)
         security.check_tls(host)
         redis = local_redis(workspace, url, security, appendfsync.value)

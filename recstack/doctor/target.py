@@ -11,7 +11,7 @@ from recstack.processes import GATEWAY_PORT, METRICS, REDIS_PORT, Plan
 from recstack.redis_server import find_server, speaks_tls
 from recstack.redis_server import url as url_at
 from recstack.redis_users import OPERATOR, password_file
-from recstack.security import Security
+from recstack.security import ADMIN_TOKEN, Security
 from recstack.workspace import Workspace
 from services.chassis.redis import NOBODY, Login
 
@@ -50,7 +50,8 @@ def plan_of(
         StartupError: no Redis program on this machine, which says whether its own speaks TLS.
     """
     own = workspace.secrets if password_file(workspace.secrets, OPERATOR).exists() else None
-    security = Security(tls, None if redis_url else own)
+    token = workspace.secrets / ADMIN_TOKEN
+    security = Security(tls, None if redis_url else own, token if token.exists() else None)
     encrypted = tls is not None and not redis_url and speaks_tls(find_server())
     url = redis_url or url_at(REDIS_PORT + workspace.port_offset, encrypted)
     workers = _workers(workspace)

@@ -45,7 +45,7 @@ def endpoint(settings: ServerSettings) -> Iterator[None]:
     if not settings.metrics_port:
         yield
         return
-    host, port = settings.host, settings.metrics_port
+    host, port = settings.metrics_place
     secure = server_context(settings.tls, settings.asks_clients) if settings.tls.serves else None
     try:
         server = _server(host, port, secure, settings.reuse_port)

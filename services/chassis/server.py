@@ -48,6 +48,9 @@ class Lifetime(AsyncExitStack):
 Mount = Callable[[grpc.aio.Server, Lifetime], Awaitable[Sequence[str]]]
 """Registers servicers, enters resources on the stack, returns the full names of the services."""
 
+Interceptors = Callable[[], Sequence[grpc.aio.ServerInterceptor]]  # type: ignore[type-arg]
+"""What decides about calls before all else, such as by a token; may raise StartupError."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
@@ -76,7 +79,7 @@ class RunningServer:
 
 @asynccontextmanager
 async def started(
-    service: str, settings: ServerSettings, mount: Mount
+    service: str, settings: ServerSettings, mount: Mount, first: Interceptors = tuple
 ) -> AsyncIterator[RunningServer]:
     """A running server; drained when the context ends.
 
@@ -84,11 +87,12 @@ async def started(
     that listens, also to one that loads a release for seconds.
 
     Raises:
-        StartupError: when it cannot listen, or from `mount`.
+        StartupError: when it cannot listen, or from `mount` or `first`.
     """
     _check(service, settings)
+    around = (*tracing_server.interceptors(), BoundaryInterceptor(service))
     server = make_server(
-        interceptors=[TrueNames(), *tracing_server.interceptors(), BoundaryInterceptor(service)],
+        interceptors=[TrueNames(), *first(), *around],
         options=(
             ("grpc.so_reuseport", int(settings.reuse_port)),
             ("grpc.max_receive_message_length", settings.max_request_bytes),
@@ -124,8 +128,7 @@ def _check(service: str, settings: ServerSettings) -> None:
     """
     port.check(service, (settings.host, settings.port), settings.reuse_port)
     if settings.metrics_port:
-        place = settings.host, settings.metrics_port
-        port.check(f"{service}: /metrics", place, settings.reuse_port)
+        port.check(f"{service}: /metrics", settings.metrics_place, settings.reuse_port)
     if settings.tls.serves:
         server_credentials(settings.tls, settings.asks_clients)
 
@@ -147,7 +150,7 @@ def listen(
         raise port.refused(service, place) from error
 
 
-def run(service: str, settings: ServerSettings, mount: Mount) -> int:
+def run(service: str, settings: ServerSettings, mount: Mount, first: Interceptors = tuple) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code of the process.
 
     SIGTERM: health says NOT_SERVING, calls are taken for `lame_duck_seconds` more; then, as with
@@ -157,7 +160,7 @@ def run(service: str, settings: ServerSettings, mount: Mount) -> int:
     log.capture()
     try:
         with tracing_server.exporting(service, settings):
-            loop.run(_serve(service, settings, mount))
+            loop.run(_serve(service, settings, mount, first))
     except StartupError as error:
         hint = f"\n  {error.hint}" if error.hint else ""
         print(redacted(f"{service}: {error}{hint}"), file=sys.stderr)
@@ -165,10 +168,10 @@ def run(service: str, settings: ServerSettings, mount: Mount) -> int:
     return 0
 
 
-async def _serve(service: str, settings: ServerSettings, mount: Mount) -> None:
+async def _serve(service: str, settings: ServerSettings, mount: Mount, first: Interceptors) -> None:
     logger = log.get_logger("server")
     signals = _signals()
-    async with started(service, settings, mount) as running:
+    async with started(service, settings, mount, first) as running:
         logger.info("serving", host=settings.host, port=running.port)
         if lacking := fit.missing(asyncio.get_running_loop()):
             logger.warning("gRPC is not the one expected: calls wait under load", missing=lacking)

@@ -24,6 +24,7 @@ class ServerSettings(BaseSettings):
         host: address to listen on; loopback unless told otherwise.
         port: gRPC port; 0 takes a free one.
         metrics_port: HTTP port of /metrics; 0: none.
+        metrics_host: address of /metrics; empty: that of the other port.
         log_level: debug, info, warning or error.
         lame_duck_seconds: how long after SIGTERM calls are still taken, while health says
             NOT_SERVING: what a load balancer needs to notice it. SIGINT leaves this out.
@@ -47,6 +48,7 @@ class ServerSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int
     metrics_port: int = 0
+    metrics_host: str = ""
     log_level: str = "info"
     lame_duck_seconds: Annotated[float, Field(ge=0)] = 1.0
     drain_seconds: float = 5.0
@@ -63,12 +65,18 @@ class ServerSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _files_go_together(self) -> Self:
-        if self.tls.calls and not self.tls.serves and not is_loopback(self.host):
-            raise ValueError(
-                f"with tls_ca alone {self.host} would be served in plain text: "
-                "set tls_certificate and tls_key too"
-            )
+        for host in (self.host, self.metrics_place[0]):
+            if self.tls.calls and not self.tls.serves and not is_loopback(host):
+                raise ValueError(
+                    f"with tls_ca alone {host} would be served in plain text: "
+                    "set tls_certificate and tls_key too"
+                )
         return self
+
+    @property
+    def metrics_place(self) -> tuple[str, int]:
+        """Host and port of /metrics."""
+        return self.metrics_host or self.host, self.metrics_port
 
     @property
     def tls(self) -> Tls:

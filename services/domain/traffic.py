@@ -16,6 +16,7 @@ Parameter = float | str
 
 DEFAULT_SALT = "rollout"
 LEASE_SECONDS = 10.0
+AT_ONCE = 4
 
 _UNIT = 2.0**-53  # of a place on the circle: what a float between 0 and 1 can tell apart
 
@@ -30,6 +31,7 @@ class Arm(StrEnum):
     STABLE = "stable"
     CONTROL = "control"  # the stable release, beside the canary and as many users
     CANARY = "canary"
+    SHADOW = "shadow"  # nobody's: copies of requests that others were answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,21 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """A release that is asked what others were answered; no user sees what it says.
+
+    Attributes:
+        release: its id; not the stable one.
+        percent: of the lists of stable's users, by the hash of their request ids.
+        at_once: most that one gateway asks it at a time, 1 to 64; others are dropped.
+    """
+
+    release: str
+    percent: float
+    at_once: int = AT_ONCE
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What releases serve which users.
 
@@ -76,6 +93,7 @@ class Policy:
         layers: experiments.
         lease_seconds: the canary's weight and the control group are void when the rollout leader
             has not renewed its lease for so long.
+        shadow: who is asked beside stable, if anybody. It holds without a lease: it serves nobody.
     """
 
     version: int
@@ -86,11 +104,13 @@ class Policy:
     salt: str = DEFAULT_SALT
     layers: tuple[Layer, ...] = ()
     lease_seconds: float = LEASE_SECONDS
+    shadow: Shadow | None = None
 
     @property
     def releases(self) -> tuple[str, ...]:
         """The releases it names, each once, stable first."""
-        return tuple(dict.fromkeys(name for name in (self.stable, self.canary) if name))
+        shadow = self.shadow.release if self.shadow is not None else ""
+        return tuple(dict.fromkeys(name for name in (self.stable, self.canary, shadow) if name))
 
     @property
     def leased(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from services.domain.traffic import (
+    AT_ONCE,
     DEFAULT_SALT,
     LEASE_SECONDS,
     Layer,
@@ -14,6 +15,7 @@ from services.domain.traffic import (
     Parameter,
     Policy,
     PolicyError,
+    Shadow,
 )
 
 POLICY_KEY = "traffic:policy"
@@ -25,6 +27,7 @@ MAX_BYTES = 64 * 1024
 MAX_LAYERS = 16
 MAX_ARMS = 16
 MAX_LEASE_SECONDS = 3600.0
+MAX_AT_ONCE = 64
 RESERVED = "release"  # what the request log calls the arm of the rollout
 
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -67,9 +70,24 @@ def parse(document: bytes | str) -> Policy:
             for place, layer in enumerate(_list(given.get("layers", []), "layers", MAX_LAYERS))
         ),
         lease_seconds=_number(lease, "lease_seconds", MAX_LEASE_SECONDS),
+        shadow=_shadow(given.get("shadow")),
     )
     _check(policy)
     return policy
+
+
+def _shadow(raw: Any) -> Shadow | None:
+    if raw is None:
+        return None
+    given = _object(raw, "shadow", Shadow)
+    at_once = given.get("at_once", AT_ONCE)
+    if type(at_once) is not int or not 1 <= at_once <= MAX_AT_ONCE:
+        raise PolicyError(f"shadow.at_once: a whole number from 1 to {MAX_AT_ONCE} expected")
+    return Shadow(
+        release=_text(given.get("release"), "shadow.release", _RELEASE),
+        percent=_number(given.get("percent"), "shadow.percent", 100.0),
+        at_once=at_once,
+    )
 
 
 def _layer(raw: Any, at: str) -> Layer:
@@ -107,6 +125,8 @@ def _check(policy: Policy) -> None:
         raise PolicyError("canary: weight and control need one")
     if policy.weight + policy.control > 100:
         raise PolicyError("control: more than 100 percent together with weight")
+    if policy.shadow is not None and policy.shadow.release == policy.stable:
+        raise PolicyError("shadow.release: that is the stable release")
     if policy.lease_seconds <= 0:
         raise PolicyError("lease_seconds: more than 0 expected")
     layers = policy.layers
@@ -117,7 +137,7 @@ def _check(policy: Policy) -> None:
     _unlike("layers: parameter", (name for names in owned for name in names))
 
 
-def _object(raw: Any, at: str, kind: type[Policy | Layer | LayerArm]) -> dict[str, Any]:
+def _object(raw: Any, at: str, kind: type[Policy | Layer | LayerArm | Shadow]) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise PolicyError(f"{at}: an object expected")
     unknown = raw.keys() - {field.name for field in fields(kind)}

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,24 @@ class ReportError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """One request that a shadow was asked, too; whose it was is not told.
+
+    Attributes:
+        request_id: as the request log has it.
+        stable, shadow: ids of the items that each would show, best first.
+        overlap: share of the longer list that both have, 0 to 1.
+        latency_ratio: time of the shadow's stages over that of stable's.
+    """
+
+    request_id: str
+    stable: tuple[str, ...]
+    shadow: tuple[str, ...]
+    overlap: float
+    latency_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class LaneReport:
     """What one arm of one release did in a gateway since that began; reports of gateways add up.
 
@@ -32,12 +51,14 @@ class LaneReport:
         arm: whose requests they were.
         sums: by name, such as requests and errors.
         histograms: counts by bucket, int64, by name, such as latency.
+        examples: of a shadow, some of the last requests.
     """
 
     release: str
     arm: Arm
     sums: Mapping[str, float]
     histograms: Mapping[str, I64]
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +72,7 @@ class GatewayReport:
         leased: whether its canary and its control group have users now.
         stages: gateway or stage → release → "loaded", "loading" or "refused: …".
         lanes: one for each release and arm that had requests.
+        stable: the release that answers everybody else now.
     """
 
     gateway: str
@@ -59,6 +81,7 @@ class GatewayReport:
     leased: bool
     stages: Mapping[str, Mapping[str, str]]
     lanes: tuple[LaneReport, ...] = ()
+    stable: str = ""
 
 
 def dump(report: GatewayReport) -> str:
@@ -69,6 +92,7 @@ def dump(report: GatewayReport) -> str:
             "seconds": report.seconds,
             "version": report.version,
             "leased": report.leased,
+            "stable": report.stable,
             "stages": {stage: dict(states) for stage, states in report.stages.items()},
             "lanes": [
                 {
@@ -76,6 +100,7 @@ def dump(report: GatewayReport) -> str:
                     "arm": lane.arm.value,
                     "sums": dict(lane.sums),
                     "histograms": {name: row.tolist() for name, row in lane.histograms.items()},
+                    "examples": [asdict(example) for example in lane.examples],
                 }
                 for lane in report.lanes
             ],
@@ -103,6 +128,7 @@ def parse(document: bytes | str) -> GatewayReport:
                 for stage, states in raw["stages"].items()
             },
             lanes=tuple(_lane(lane) for lane in raw["lanes"]),
+            stable=str(raw["stable"]),
         )
     except KeyError as error:
         raise ReportError(f"the report has no field {error}") from None
@@ -117,4 +143,18 @@ def _lane(raw: Any) -> LaneReport:
     histograms = {str(name): np.array(row, np.int64) for name, row in raw["histograms"].items()}
     if any(row.ndim != 1 or (row < 0).any() for row in histograms.values()):
         raise ValueError("histograms: lists of counts expected")
-    return LaneReport(str(raw["release"]), Arm(raw["arm"]), sums, histograms)
+    examples = tuple(_example(example) for example in raw.get("examples", ()))
+    return LaneReport(str(raw["release"]), Arm(raw["arm"]), sums, histograms, examples)
+
+
+def _example(raw: Any) -> Example:
+    overlap, ratio = float(raw["overlap"]), float(raw["latency_ratio"])
+    if not (isfinite(overlap) and isfinite(ratio)):
+        raise ValueError("examples: finite numbers expected")
+    return Example(
+        str(raw["request_id"]),
+        tuple(str(item) for item in raw["stable"]),
+        tuple(str(item) for item in raw["shadow"]),
+        overlap,
+        ratio,
+    )

@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from services.domain.arrays import I64
-from services.gateway.resilience.guards import Guards
+from services.gateway.lanes.lanes import Lanes
 from services.gateway.stats import COUNTERS, STAGES, WHOLE, Stats, bounds
 from services.items.table import ItemTable
 from services.telemetry.families import counter_family, gauge_family, histogram_family
@@ -57,20 +57,26 @@ def _counts(name: str, rows: dict[str, I64], series: Sequence[str], column: str)
 
 
 class BreakerCollector(Collector):
-    """The breakers of the stages."""
+    """The breakers of the stages: those of the stable lane, and of the others beside it."""
 
-    def __init__(self, guards: Guards) -> None:
-        self._guards = guards.all
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
 
     def collect(self) -> Iterator[Metric]:
         """Which are tripped, and how often each was."""
+        stable, *others = self._lanes.open()
         state = gauge_family("recstack_gateway_breaker_open")
         trips = counter_family("recstack_gateway_breaker_trips_total")
-        for guard in self._guards:
+        for guard in stable.guards.all:
             state.add_metric([guard.name], float(guard.breaker.tripped))
             trips.add_metric([guard.name], float(guard.breaker.trips))
         yield state
         yield trips
+        beside = gauge_family("recstack_gateway_lane_breaker_open")
+        for lane in others:
+            for guard in lane.guards.of_releases:
+                beside.add_metric([lane.arm.value, guard.name], float(guard.breaker.tripped))
+        yield beside
 
 
 class ItemTableCollector(Collector):

@@ -19,6 +19,7 @@ class Counted:
         release: that answers; empty when the call does not ask one.
 
     Attributes:
+        release: may change while it is answered.
         error: a part of what was asked could not be done.
         seconds: how long it took, when it is over.
     """
@@ -26,7 +27,7 @@ class Counted:
     def __init__(self, meter: Meter, clock: Clock, release: str = "") -> None:
         self._meter = meter
         self._clock = clock
-        self._release = release
+        self.release = release
         self.error = self.degraded = self._empty = self._short = False
 
     def listed(self, items: int, wanted: int) -> None:
@@ -40,6 +41,11 @@ class Counted:
         count_degraded(trace.degraded)
         self._meter.passed(trace.steps)
 
+    @property
+    def so_far(self) -> float:
+        """Seconds since it began."""
+        return self._clock() - self._start
+
     def __enter__(self) -> "Counted":
         self._start = self._clock()
         return self
@@ -48,7 +54,7 @@ class Counted:
         self.seconds = seconds = self._clock() - self._start
         error = self.error or kind is not None
         self._meter.add(seconds, error, self.degraded, self._empty, self._short)
-        requests(self._meter.name, self._code(kind), self._release).inc()
+        requests(self._meter.name, self._code(kind), self.release).inc()
 
     def _code(self, kind: type[BaseException] | None) -> str:
         """The status code of gRPC that the call ends with; a part that failed counts as a whole."""

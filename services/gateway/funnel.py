@@ -42,12 +42,14 @@ class FunnelSettings:
         rank_limit: most candidates that prerank passes on; never below a request's k.
         weights: stage → its weight when a request's time is split.
         mark: an answer makes its items seen; otherwise impressions do.
+        strict: a request ends with ReleaseMissingError when a stage lacks the release.
     """
 
     recall_limit: int = 600
     rank_limit: int = 200
     weights: Sequence[tuple[str, float]] = WEIGHTS
     mark: bool = True
+    strict: bool = False
 
 
 class Funnel:
@@ -79,10 +81,24 @@ class Funnel:
         self._parts = parts(settings.weights)
         self._recalled_fault = checks.recalled_fault(len(release), len(release.channels))
 
-    async def run(self, asked: ListRequest, seconds: float, explain: bool = False) -> Trace:
-        """The way of a request that has `seconds`; with `explain` nothing is marked as shown."""
-        run = Run(asked, Budget(seconds, self._parts, self._clock), explain)
-        context = await self._context(run)
+    async def run(
+        self,
+        asked: ListRequest,
+        seconds: float,
+        explain: bool = False,
+        context: UserContext | None = None,
+    ) -> Trace:
+        """The way of a request that has `seconds`; with `explain` nothing is marked as shown.
+
+        `context`: of the user; None: the feature store is asked.
+
+        Raises:
+            ReleaseMissingError: a stage lacks the release, and the settings are strict.
+        """
+        budget = Budget(seconds, self._parts, self._clock)
+        run = Run(asked, budget, explain, self._settings.strict)
+        if context is None:
+            context = await self._context(run)
         recalled = await self._recall(run, context)
         items = self.items.beside(recalled.candidates.inline)
         lean = _without_seen(context)

@@ -19,6 +19,7 @@ _STAGE_FAILURES = counter("recstack_gateway_stage_failures_total")
 _DEGRADED_PARTS = counter("recstack_gateway_degraded_parts_total")
 _FAULTS = counter("recstack_gateway_faults_total")
 TAKEN_DOWN = counter("recstack_gateway_takedowns_total")
+LANE_FALLBACKS = counter("recstack_gateway_lane_fallbacks_total")
 LOGGED = counter("recstack_gateway_requests_logged_total")
 NOT_LOGGED = counter("recstack_gateway_requests_not_logged_total")
 

@@ -1,16 +1,23 @@
-"""What the gateway is made of: stages → guards → funnel → calls."""
+"""What the gateway is made of: stages → guards → funnel → lanes → calls."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from services.domain.traffic import Arm
 from services.gateway.admission.admission import Admission, AdmissionSettings
 from services.gateway.admission.lag import LoopLag
 from services.gateway.admission.limit import LimitSettings
 from services.gateway.admission.rate import RateSettings
 from services.gateway.catalog.open import Catalog
+from services.gateway.config import GatewayConfig
 from services.gateway.funnel import FunnelSettings
-from services.gateway.gateway import Gateway, GatewayConfig
+from services.gateway.gateway import Gateway
 from services.gateway.item_view import ItemView
+from services.gateway.lanes.lane import Lane, Routing
+from services.gateway.lanes.lanes import Lanes, OpenLane
+from services.gateway.lanes.tally import Tally
+from services.gateway.lanes.views import Views
 from services.gateway.page_key import page_key
 from services.gateway.page_token import PageTokens
 from services.gateway.release import GatewayRelease
@@ -18,8 +25,9 @@ from services.gateway.request_log import RequestLog
 from services.gateway.requests import RecommendInput
 from services.gateway.resilience.breaker import BreakerSettings
 from services.gateway.resilience.budget import Clock
-from services.gateway.resilience.guards import guarded
+from services.gateway.resilience.guards import guarded, lane_guards
 from services.gateway.settings import GatewaySettings
+from services.gateway.shadow.mirror import Mirror
 from services.gateway.stages import Stages
 from services.gateway.stats import Stats
 from services.gateway.takedown import Takedown
@@ -36,30 +44,53 @@ def open_release(folder: Path, settings: GatewaySettings) -> GatewayRelease:
 
 
 def make_gateway(
-    release: GatewayRelease,
+    release: GatewayRelease | Routing,
     stages: Stages,
     settings: GatewaySettings,
     clock: Clock = time.monotonic,
     catalog: Catalog | None = None,
     log: RequestLog | None = None,
     admission: Admission | None = None,
+    mirror: Mirror | None = None,
 ) -> Gateway:
-    """A gateway over stages, wherever they run; without a catalog no item is put or hidden."""
+    """A gateway over stages, wherever they run; without a catalog no item is put or hidden.
+
+    `release`: that answers; or who is answered from which of those that are loaded.
+    """
+    routing = Routing.alone(release) if isinstance(release, GatewayRelease) else release
     catalog = catalog or Catalog.none()
     stats = Stats(clock)
-    breaker = BreakerSettings(pause_seconds=settings.breaker_pause_seconds)
-    guards = guarded(stages, breaker, stats, clock)
-    mark = settings.seen_on == "served"
-    sizes = FunnelSettings(settings.recall_limit, settings.rank_limit, mark=mark)
     takedown = Takedown(catalog.table, clock)
-    view = ItemView(release, catalog.table)
-    funnel = open_funnel(view, guards, takedown, sizes, clock)
+    lanes = Lanes(routing, lane_opener(stages, settings, stats, takedown, clock))
+    views = Views(lambda: lanes.stable.release, routing.loaded.held, catalog.table)
     pages = PageTokens(page_key(settings.page_key_file))
     refuse = settings.unknown_items == "refuse"
-    config = GatewayConfig(
-        settings.deadline_seconds, clock, time.time, pages, catalog.store, refuse, log, admission
-    )
-    return Gateway(funnel, guards, stats, config)
+    seconds, store = settings.deadline_seconds, catalog.store
+    config = GatewayConfig(seconds, clock, time.time, pages, store, refuse, log, admission, mirror)
+    return Gateway(lanes, views, takedown, stats, config)
+
+
+def lane_opener(
+    stages: Stages, settings: GatewaySettings, stats: Stats, takedown: Takedown, clock: Clock
+) -> OpenLane:
+    """Opens lanes over the same stages: each with breakers and batches of its own."""
+    breaker = BreakerSettings(pause_seconds=settings.breaker_pause_seconds)
+    shared = guarded(stages, breaker, stats, clock)
+    mark = settings.seen_on == "served"
+    sizes = FunnelSettings(settings.recall_limit, settings.rank_limit, mark=mark)
+    of_arm = {
+        Arm.CANARY: replace(sizes, strict=True),
+        Arm.SHADOW: replace(sizes, mark=False),
+    }
+
+    def open_lane(release: GatewayRelease, arm: Arm, tally: Tally) -> Lane:
+        of_users = stats if arm is not Arm.SHADOW else None
+        guards = lane_guards(stages.lane(), breaker, of_users, clock, shared)
+        view = ItemView(release, takedown.table)
+        funnel = open_funnel(view, guards, takedown, of_arm.get(arm, sizes), clock)
+        return Lane(release, arm, funnel, guards, tally)
+
+    return open_lane
 
 
 def make_admission(settings: GatewaySettings, clock: Clock = time.monotonic) -> Admission:

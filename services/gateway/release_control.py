@@ -83,6 +83,11 @@ class ReleaseControl:
     def get(self, release: str) -> GatewayRelease | None:
         return self._slots.get(release)
 
+    def held(self) -> tuple[GatewayRelease, ...]:
+        """All that are loaded in this gateway, oldest load first."""
+        found = (self._slots.get(release) for release in self._slots.ids())
+        return tuple(release for release in found if release is not None)
+
     def holdings(self) -> tuple[Holding, ...]:
         records = {record.release: record for record in self._own.records}
         return Holding(OWN, "", records), *self._heard.values()

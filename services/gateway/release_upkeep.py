@@ -8,7 +8,7 @@ from services.chassis.errors import InvalidArgumentError
 from services.chassis.log import get_logger
 from services.chassis.tasks import end
 from services.gateway.release_control import ReleaseControl
-from services.inference.holder import HolderError, ReleaseState
+from services.inference.holder import HolderAwayError, HolderError, ReleaseState
 
 LOOK_SECONDS = 1.0
 SETTLE_SECONDS = 0.1
@@ -22,10 +22,20 @@ class ReleaseUpkeep:
     A stage that started again has one release of all that are named: it is told to load the
     others. A release is unloaded when traffic named it and no longer does; one that traffic never
     named stays until it is unloaded by hand.
+
+    Attributes:
+        missing: holder and release → why it does not even begin to load it.
     """
 
-    def __init__(self, control: ReleaseControl, clock: Callable[[], float]) -> None:
-        """`clock`: seconds, never going back."""
+    def __init__(
+        self,
+        control: ReleaseControl,
+        clock: Callable[[], float],
+        tidy: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`clock`: seconds, never going back; `tidy`: lets go of what keeps releases in use."""
+        self.missing: dict[tuple[str, str], str] = {}
+        self._tidy = tidy
         self._control = control
         self._clock = clock
         self._named_at: dict[str, float] = {}
@@ -35,11 +45,15 @@ class ReleaseUpkeep:
         """Looks and mends once."""
         await self._control.look()
         named = tuple(self._control.named())
-        for release in named or (self._control.start,):
+        wanted = named or (self._control.start,)
+        for key in [key for key in self.missing if key[1] not in wanted]:
+            del self.missing[key]
+        for release in wanted:
             for holding in self._control.holdings():
                 if release not in holding.records and not holding.problem:
                     await self._load(holding.holder, release)
         now = self._clock()
+        self._tidy()
         self._named_at.update(dict.fromkeys(named, now))
         for release, last in list(self._named_at.items()):
             if named and now - last >= LINGER_SECONDS:
@@ -79,8 +93,11 @@ class ReleaseUpkeep:
     async def _load(self, holder: str, release: str) -> None:
         try:
             await self._control.load_in(holder, release)
+            self.missing.pop((holder, release), None)
             _log.info("release was missing, it is being loaded", release=release, holder=holder)
         except (HolderError, InvalidArgumentError) as error:
+            if not isinstance(error, HolderAwayError):
+                self.missing[holder, release] = str(error)
             self._warn_once("release is missing", f"{holder}: {error}")
 
     async def _unload(self, release: str, instead: str) -> None:

@@ -1,9 +1,9 @@
 """The stages behind gRPC, with batching and retries around each."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 
@@ -53,13 +53,20 @@ async def grpc_stages(settings: GatewaySettings, stack: AsyncExitStack) -> Stage
     prerank = await channel(settings.prerank)
     rank = await channel(settings.rank)
     rerank = await channel(settings.rerank)
+
+    def of_release() -> Mapping[str, StageClient[Any, Any]]:
+        return {
+            "recall": natural("recall", recall_client(recall), lambda query: query.limit),
+            "similar": natural("similar", similar_client(recall), lambda query: query.limit),
+            "prerank": natural("prerank", prerank_client(prerank), lambda q: len(q.candidates)),
+            "rank": natural("rank", rank_client(rank), lambda query: len(query.candidates)),
+            "rerank": natural("rerank", rerank_client(rerank), lambda query: len(query.rows)),
+        }
+
     return Stages(
+        **of_release(),
+        anew=of_release,
         contexts=natural("feature_store", context_client(store), lambda query: 0),
-        recall=natural("recall", recall_client(recall), lambda query: query.limit),
-        similar=natural("similar", similar_client(recall), lambda query: query.limit),
-        prerank=natural("prerank", prerank_client(prerank), lambda query: len(query.candidates)),
-        rank=natural("rank", rank_client(rank), lambda query: len(query.candidates)),
-        rerank=natural("rerank", rerank_client(rerank), lambda query: len(query.rows)),
         marks=natural("seen", mark_client(store), lambda query: len(query.keys)),
         events=natural("events", append_client(store), lambda query: len(query.events)),
         profiles=natural("profiles", profile_client(store), lambda query: 0),

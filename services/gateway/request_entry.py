@@ -1,5 +1,6 @@
 """What is logged of a served request."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,8 @@ from services.gateway.trace import Trace
 from services.journal.request import Asked, Ranked, RequestEntry, Shown
 
 
-def entry_of(trace: Trace, request_id: str, user: bytes) -> RequestEntry:
-    """The entry of a request that was answered; `user` is the pseudonym."""
+def entry_of(trace: Trace, request_id: str, user: bytes, arms: Mapping[str, str]) -> RequestEntry:
+    """The entry of a request that was answered; `user` is the pseudonym, `arms` it was in."""
     asked, context, release = trace.request, trace.context, trace.items.release
     return RequestEntry(
         request_id=request_id,
@@ -31,6 +32,7 @@ def entry_of(trace: Trace, request_id: str, user: bytes) -> RequestEntry:
         shown=_shown(trace),
         user_vector=trace.recalled.user_vector,
         degraded=tuple(stage for stage, _ in trace.degraded),
+        arms=arms,
     )
 
 

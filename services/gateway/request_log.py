@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -25,7 +25,7 @@ from services.journal.streams import FIELD, added, partition, stream
 _log = get_logger("gateway")
 _HASHES = 2**32
 
-Served: TypeAlias = tuple[Trace, str]
+Served: TypeAlias = tuple[Trace, str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,12 @@ class RequestLog:
         self._queue: asyncio.Queue[Served] = asyncio.Queue(config.waiting)
         self._away = False
 
-    def offer(self, trace: Trace, request_id: str) -> None:
-        """Takes a request that was answered; never waits."""
+    def offer(self, trace: Trace, request_id: str, arms: Mapping[str, str] | None = None) -> None:
+        """Takes a request that was answered; never waits. `arms`: its user was in."""
         if not sampled(request_id, self._config.share):
             return
         try:
-            self._queue.put_nowait((trace, request_id))
+            self._queue.put_nowait((trace, request_id, arms or {}))
         except asyncio.QueueFull:
             NOT_LOGGED.labels("queue").inc()
 
@@ -114,11 +114,13 @@ class RequestLog:
         self._away = False
         return True
 
-    def _entry(self, trace: Trace, request_id: str) -> tuple[int, bytes] | None:
+    def _entry(
+        self, trace: Trace, request_id: str, arms: Mapping[str, str]
+    ) -> tuple[int, bytes] | None:
         """The partition and what goes into it; None when the request cannot be written down."""
         try:
             user = pseudonym(trace.request.user_id, self._config.key)
-            payload = encode(entry_of(trace, request_id, user))
+            payload = encode(entry_of(trace, request_id, user, arms))
         except Exception:  # noqa: BLE001 - degrade point: the others are logged
             NOT_LOGGED.labels("error").inc()
             _log.exception("a request is not logged", request=request_id)

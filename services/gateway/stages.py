@@ -1,7 +1,8 @@
 """The stages the funnel asks, wherever they run."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from services.domain.context import UserContext
 from services.domain.protocols import StageClient
@@ -37,6 +38,7 @@ class Stages:
     Attributes:
         addresses: where the stages that are behind gRPC are, by the names of their guards.
         holders: what holds the releases of the stages that answer from releases, by name.
+        anew: makes other clients of these, by name, over the same channels.
     """
 
     contexts: StageClient[ContextQuery, UserContext]
@@ -51,3 +53,9 @@ class Stages:
     erasures: StageClient[EraseQuery, Erased]
     addresses: Mapping[str, str] = field(default_factory=dict)
     holders: Mapping[str, ReleaseHolder] = field(default_factory=dict)
+    anew: Callable[[], Mapping[str, StageClient[Any, Any]]] = dict
+
+    def lane(self) -> "Stages":
+        """The same for one lane: what it asks of releases is in no batch with others' queries."""
+        fresh: Mapping[str, Any] = self.anew()
+        return replace(self, **fresh)

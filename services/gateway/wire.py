@@ -14,7 +14,7 @@ from services.gateway.explain.explanation import (
     StageReport,
     TopItem,
 )
-from services.gateway.gateway import Recorded
+from services.gateway.recording import Recorded
 from services.gateway.requests import Changed, EventInput, Fault, RecommendInput, UserInput
 from services.gateway.users import ExportedItem, UserExport
 

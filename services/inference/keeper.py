@@ -10,7 +10,7 @@ from typing import Any
 from models.schema.manifest import ReleaseError
 from services.chassis.errors import InvalidArgumentError
 from services.chassis.log import get_logger
-from services.inference.background import Pace, give_back, in_background
+from services.inference.background import give_back, in_background
 from services.inference.holder import (
     HolderAwayError,
     NoSuchReleaseError,
@@ -21,7 +21,6 @@ from services.inference.holder import (
 from services.inference.slots import ReleaseSlots
 from services.inference.store import is_id
 
-SHARE = 0.1  # of a core that checking a release takes while others are served
 _log = get_logger("release")
 
 
@@ -105,7 +104,7 @@ class ReleaseKeeper:
         if self._records.get(release) is not record:
             return  # it was unloaded before its turn
         try:
-            self._slots.load(release, Pace(SHARE))
+            self._slots.load(release)
             ended = self._loaded(release)
         except ReleaseError as error:
             ended = self._record(release, ReleaseState.REFUSED, str(error))

@@ -8,6 +8,7 @@ import numpy as np
 from services.domain.candidates import Candidates
 from services.domain.outcome import Outcome, Reason
 from services.domain.stages import Scores
+from services.inference.session import GraphError
 
 
 class ScoringQuery(Protocol):
@@ -27,15 +28,27 @@ def score_fitting(
 
     Args:
         check: raises ValueError for a query that does not fit the release.
-        score: scores of all candidates of all its queries, in one column.
+        score: scores of all candidates of all its queries, in one column; raises GraphError.
     """
     reasons = [_reason(check, query) for query in queries]
     fitting = [query for query, reason in zip(queries, reasons, strict=True) if reason is None]
-    parts = iter(_split(score(fitting), fitting)) if fitting else iter(())
+    parts = iter(_scored(fitting, score))
     return [
-        Outcome.of(next(parts)) if reason is None else Outcome.failed(Reason.INVALID, reason)
+        next(parts) if reason is None else Outcome.failed(Reason.INVALID, reason)
         for reason in reasons
     ]
+
+
+def _scored(queries: Sequence[Q], score: Callable[[Sequence[Q]], Scores]) -> list[Outcome[Scores]]:
+    """Of all in one batch; where that fails, one by one: one that fails does so alone."""
+    if not queries:
+        return []
+    try:
+        return [Outcome.of(part) for part in _split(score(queries), queries)]
+    except GraphError as error:
+        if len(queries) == 1:
+            return [Outcome.failed(Reason.INTERNAL, str(error))]
+    return [outcome for query in queries for outcome in _scored([query], score)]
 
 
 def _reason(check: Callable[[Q], None], query: Q) -> str | None:

@@ -9,8 +9,13 @@ import numpy.typing as npt
 import onnxruntime
 
 from models.schema.manifest import ReleaseError
+from services.inference.background import give_way
 
 Tensors = Mapping[str, npt.NDArray[Any]]
+
+
+class GraphError(Exception):
+    """A graph that did not run on what it was given."""
 
 
 class OnnxModel:
@@ -28,19 +33,28 @@ class OnnxModel:
         """
         if not path.is_file():
             raise ReleaseError(f"{path} is missing")
+        give_way()
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), _options(), providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # the runtime's errors have no root of their own
             raise ReleaseError(f"{path} is not a usable graph: {error}") from error
+        give_way()
         self.path = path
         self.inputs = tuple(node.name for node in self._session.get_inputs())
         self.outputs = tuple(node.name for node in self._session.get_outputs())
 
     def run(self, feed: Tensors) -> dict[str, npt.NDArray[Any]]:
-        """All outputs by name; `feed` holds an array for each input."""
-        values = self._session.run(None, dict(feed))
+        """All outputs by name; `feed` holds an array for each input.
+
+        Raises:
+            GraphError: it does not run on them.
+        """
+        try:
+            values = self._session.run(None, dict(feed))
+        except Exception as error:  # the runtime's errors have no root of their own
+            raise GraphError(f"{self.path.name}: {error}") from error
         return {name: np.asarray(value) for name, value in zip(self.outputs, values, strict=True)}
 
 

@@ -10,6 +10,7 @@ from models.schema import layout
 from models.schema.features import FeatureSchema
 from models.schema.manifest import Manifest, ReleaseError
 from services.inference import metrics
+from services.inference.background import give_way
 from services.inference.store import ReleaseStore
 
 T = TypeVar("T")
@@ -42,10 +43,8 @@ class ReleaseSlots(Generic[T]):
         """The loaded release; None when it is not."""
         return self._slots.get(release)
 
-    def load(self, release: str, after_part: Callable[[], None] = lambda: None) -> T:
+    def load(self, release: str) -> T:
         """Loads a release beside the others; blocks, so call it on a thread while serving.
-
-        `after_part`: called after each part of the files that is checked; it may wait.
 
         Raises:
             ReleaseError: when it is not there, damaged, or not what it was when it was made.
@@ -54,7 +53,7 @@ class ReleaseSlots(Generic[T]):
             if (loaded := self._slots.get(release)) is not None:
                 return loaded
             try:
-                opened = self._opened(release, after_part)
+                opened = self._opened(release)
             except ReleaseError as error:
                 self._refused[release] = str(error)
                 metrics.REFUSED.inc()
@@ -79,13 +78,13 @@ class ReleaseSlots(Generic[T]):
         """Bytes of the files of a loaded release; 0 when it is not."""
         return self._sizes.get(release, 0)
 
-    def _opened(self, release: str, after_part: Callable[[], None]) -> T:
+    def _opened(self, release: str) -> T:
         try:
             folder = self._store.fetch(release)
             manifest = Manifest.read(folder)
             if manifest.id != release:
                 raise ReleaseError(f"{folder} holds the release {manifest.id}, not {release}")
-            manifest.verify(folder, after_part)
+            manifest.verify(folder, give_way)
             _check_schema(folder, manifest)
             self._sizes[release] = _size(folder)
             return self._open(folder)

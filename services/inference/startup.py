@@ -1,6 +1,7 @@
 """Loading the release a service starts with."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,9 @@ async def load_slots(
     Raises:
         StartupError: when it is not there or refused; says why and what to do.
     """
+    # What was imported stays, and is not looked through again at every full collection of garbage,
+    # which new objects in great number, as of a release, cause. Releases go, so they come after.
+    gc.freeze()
     try:
         store = ReleaseStore(settings.releases)
         slots = ReleaseSlots(store, open_release)

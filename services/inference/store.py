@@ -9,7 +9,8 @@ from pathlib import Path
 import fsspec
 
 from models.schema import layout
-from models.schema.manifest import ReleaseError
+from models.schema.manifest import PART, ReleaseError
+from services.inference.background import give_way
 
 CURRENT = "current"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -96,10 +97,20 @@ class ReleaseStore:
         self._cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._cache) as temporary:
             part = Path(temporary) / release
-            self._files.get(self._path(release), str(part), recursive=True)
+            self._copy(self._path(release), part)
             shutil.rmtree(folder, ignore_errors=True)
             part.rename(folder)
         return folder
+
+    def _copy(self, folder: str, to: Path) -> None:
+        """One file after the other, by parts: a copy beside live traffic gives way to it."""
+        for path in self._files.find(folder):
+            target = to / path.removeprefix(f"{folder}/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with self._files.open(path, "rb") as source, target.open("wb") as copy:
+                while part := source.read(PART):
+                    copy.write(part)
+                    give_way()
 
     def _path(self, *parts: str) -> str:
         return "/".join((str(self._root).rstrip("/"), *parts))

@@ -9,13 +9,15 @@ import numpy as np
 from models.schema import layout
 from models.schema.arrays import mapped
 from models.schema.catalog import Catalog
-from services.domain.arrays import F32
+from services.domain.arrays import F32, I32, I64
 from services.domain.context import preferences
 from services.domain.stages import RecallQuery
+from services.inference.background import give_way
 
 SHARE = 0.65  # of the choices in the vector of a user without events
 HALVED = 10  # events after which they have half of it
 FLOOR = 0.1  # what an item without any event counts by the most popular one
+PART = 4096  # items read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,14 @@ class Choices:
         popularity = np.sqrt(mapped(folder / layout.POPULAR_SCORES))
         weights[mapped(folder / layout.POPULAR_ROWS)] += (1.0 - FLOOR) * popularity
         found = np.zeros((len(names), vectors.shape[1]), np.float32)
-        for code, name in enumerate(names):
-            rows = np.flatnonzero(catalog.rows_in([name]))
-            found[code] = _unit(weights[rows] @ np.asarray(vectors[rows]))
+        for start in range(0, len(catalog), PART):
+            codes, rows = _by_code(catalog, start)
+            if len(codes):
+                here, begins = np.unique(codes, return_index=True)
+                found[here] += np.add.reduceat(vectors[rows] * weights[rows, None], begins)
+            give_way()
+        for code, vector in enumerate(found):
+            found[code] = _unit(vector)
         return Choices(tuple(names), found)
 
     def lead(self, vectors: F32, queries: Sequence[RecallQuery]) -> F32:
@@ -60,6 +67,14 @@ class Choices:
                 aim = _unit(self.vectors[at].mean(axis=0))
                 led[i] = _unit((1.0 - share) * vectors[i] + share * aim)
         return led
+
+
+def _by_code(catalog: Catalog, start: int) -> tuple[I32, I64]:
+    """Codes of the categories of some items, ascending, int32, and the row of each, int64."""
+    rows = np.arange(start, min(start + PART, len(catalog)))
+    codes, counts = catalog.category_codes_of(rows)
+    order = codes.argsort(kind="stable")
+    return codes[order], rows.repeat(counts)[order]
 
 
 def _unit(vector: F32) -> F32:

@@ -10,6 +10,7 @@ import numpy as np
 from models.schema import layout
 from models.schema.features import FeatureSchema
 from services.domain.arrays import F32
+from services.inference.background import give_way
 from services.inference.golden import open_checked
 from services.inference.session import OnnxModel
 
@@ -57,16 +58,17 @@ class ContentTower:
         The vector of an item of which the release knows nothing is zero: no user is near it.
         """
         features = np.stack([self._features(item) for item in items])
-        vectors = np.concatenate(
-            [
-                self.tower.run({"features": features[at : at + BATCH]})["item"]
-                for at in range(0, len(features), BATCH)
-            ]
-        )
+        parts = [features[at : at + BATCH] for at in range(0, len(features), BATCH)]
+        vectors = np.concatenate([self._vectors(part) for part in parts])
         nothing = self.schema.content_features((), {})
         vectors[(features == nothing).all(axis=1)] = 0.0
         return features, vectors
 
+    def _vectors(self, features: F32) -> F32:
+        give_way()
+        return self.tower.run({"features": features})["item"]
+
     def _features(self, item: Described) -> F32:
+        give_way()
         text = f"{item.title} {item.text}"
         return self.schema.content_features(item.categories, item.attributes, text)

@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 from services.chassis.log import get_logger
 from services.chassis.redis import RedisError, open_redis
 from services.chassis.tasks import end
 from services.domain.live import NOTHING_LIVE, Live
+from services.inference.background import give_way, paced
+from services.items.record import ItemRecord
 from services.items.table import ItemTable
 from services.recall import metrics
 from services.recall.model import RecallModel
@@ -18,6 +20,7 @@ from services.recall.slots import RecallSlots
 from services.statistics.snapshot import Snapshot, read_snapshot
 
 NO_STATISTICS = Snapshot(0)
+SHARE = 0.2  # of a core that renewing takes while others are served
 _log = get_logger("recall")
 
 
@@ -41,6 +44,7 @@ class LiveState:
         self._due = 0.0
         self._live: dict[str, tuple[ReleaseItems, Live]] = {}
         self._broken: set[str] = set()
+        self._share = 1.0
         self._away: set[str] = set()
 
     def of(self, release: str) -> Live:
@@ -58,12 +62,13 @@ class LiveState:
             if (model := self._slots.get(release)) is not None:
                 await self._try_renew(release, model, keys, fresher)
         for release in self._live.keys() - set(self._slots.ids()):
-            del self._live[release]
+            await asyncio.to_thread(_let_go, [self._live.pop(release)])
             self._broken.discard(release)
             metrics.forget(release)
 
     async def follow(self) -> None:
-        """Refreshes for ever."""
+        """Refreshes for ever, and gives way to what serves."""
+        self._share = SHARE
         while True:
             await asyncio.sleep(self._settings.items_interval)
             try:
@@ -100,12 +105,13 @@ class LiveState:
     def _renewed(self, items: ReleaseItems, keys: set[int] | None, now: int) -> Live:
         """Off the event loop, which waits with the next changes. `keys`: changed; None: all."""
         table = self._table
-        if keys is None:
-            items.forget()
-            items.apply({record.key: record for record in table.records()}, now)
-        else:
-            items.apply({key: table.get(key) for key in keys}, now)
-        return items.live(self._snapshot)
+        with paced(self._share):
+            if keys is None:
+                items.forget()
+                items.apply(dict(_whole(table)), now)
+            else:
+                items.apply({key: table.get(key) for key in keys}, now)
+            return items.live(self._snapshot)
 
     async def _read_items(self) -> None:
         try:
@@ -136,6 +142,17 @@ class LiveState:
         if what not in self._away:  # once, not at every look
             _log.warning("cannot be read; the last state stays", what=what, error=str(error))
         self._away.add(what)
+
+
+def _whole(table: ItemTable) -> Iterator[tuple[int, ItemRecord]]:
+    for record in table.records():
+        give_way()
+        yield record.key, record
+
+
+def _let_go(last: list[tuple[ReleaseItems, Live]]) -> None:
+    """Off the event loop: many items take their time."""
+    last.clear()
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from models.schema.features import FeatureSchema
 from services.domain.arrays import F32, I32, U64, Bools
 from services.domain.inline import InlineItems
 from services.domain.live import STATISTICS, Changed, FreshItems, Live, Takedowns
+from services.inference.background import give_way
 from services.items.record import ItemRecord
 from services.recall.content_tower import ContentTower
 from services.statistics.snapshot import Snapshot
@@ -66,6 +67,7 @@ class ReleaseItems:
         rows = self._catalog.rows_of(keys).tolist()
         new: dict[int, ItemRecord] = {}
         for (key, record), row in zip(changes.items(), rows, strict=True):
+            give_way()
             self._until_of(key, record)
             if row >= 0:
                 self._change(row, record)
@@ -125,6 +127,7 @@ class ReleaseItems:
             return
         features, vectors = self._tower.encode(list(new.values()))
         for i, (key, record) in enumerate(new.items()):
+            give_way()
             self._fresh[key] = _Fresh(record, features[i], vectors[i])
 
     def _assembled(self, now: int) -> tuple[FreshItems, Changed, Takedowns]:

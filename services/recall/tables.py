@@ -11,7 +11,7 @@ from models.schema.features import FeatureSchema
 from models.schema.item_cf import ItemCf
 from models.schema.manifest import Manifest, ReleaseError
 from models.schema.parameters import Parameters
-from models.schema.user_tower import UserTowerEncoder
+from models.schema.user_tower import UserEncoder, UserTowerEncoder
 from services.domain.arrays import F32
 from services.inference.golden import open_checked
 from services.recall.choices import Choices
@@ -51,7 +51,9 @@ class Tables:
         """The user tower; opened when the first channel asks for it, and shared by all that do."""
         tower = open_checked(self.folder, layout.USER_TOWER, layout.GOLDEN_USER_TOWER)
         choices = Choices.open(self.folder, self.catalog, self.schema.categories)
-        return UserVectors(self.histories, UserTowerEncoder.open(self.folder), tower, choices)
+        users = UserEncoder(self.catalog, self.schema, self.parameters.history_length)
+        items = mapped(self.folder / layout.USER_TOWER_ITEMS)
+        return UserVectors(self.histories, UserTowerEncoder(users, items), tower, choices)
 
 
 def open_tables(folder: Path, settings: RecallSettings) -> Tables:

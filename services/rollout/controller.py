@@ -2,22 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import numpy as np
 
 from services.rollout.evidence import Evidence
+from services.rollout.phase import Phase
 from services.rollout.spec import ALL, Spec
 from services.rollout.verdict import Kind, Verdict
-
-
-class Phase(StrEnum):
-    """Where a rollout is; the last two are ends."""
-
-    RUNNING = "running"
-    PAUSED = "paused"
-    PROMOTED = "promoted"
-    ROLLED_BACK = "rolled back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +16,7 @@ class State:
     """A rollout at one moment.
 
     Attributes:
-        phase: running, paused, or how it ended.
+        phase: running, paused, or how it ended; one that is prepared is none of its.
         step: place of the step in the plan, from 0.
         since: when the step began, unix seconds; older evidence is of another step.
     """
@@ -37,7 +28,7 @@ class State:
     @property
     def ended(self) -> bool:
         """Whether nothing changes any more."""
-        return self.phase in (Phase.PROMOTED, Phase.ROLLED_BACK)
+        return self.phase.ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,10 @@ class Evidence:
         degraded: answers with a stage left out, [T].
         short: answers with fewer items than asked for, empty ones among them, [T].
         latency: requests by bucket of latency, [T, buckets].
+        latency_recall: calls of this stage by bucket of latency, [T, buckets].
+        latency_prerank: the same, of this stage.
+        latency_rank: the same, of this stage.
+        latency_rerank: the same, of this stage.
         scores: items shown by bucket of blended score, the last bucket also for what is not a
             number, [T, buckets].
         pairs: ordered pairs of items shown within the block: of n items n (n - 1), [T].
@@ -39,8 +43,8 @@ class Evidence:
         compared: requests whose list was compared with stable's, [T].
         overlap: sum over these of the share of items in both lists, [T].
         user_lists: lists by user, or by group of users of equal hash, [T, units].
-        user_clicks: lists with a click, by the same units, [T, units].
-        user_conversions: lists with a conversion, by the same units, [T, units].
+        user_clicks: clicks, of which a list may have several, by the same units, [T, units].
+        user_conversions: conversions such as purchases, by the same units, [T, units].
     """
 
     starts: F64
@@ -50,6 +54,10 @@ class Evidence:
     degraded: F64
     short: F64
     latency: F64
+    latency_recall: F64
+    latency_prerank: F64
+    latency_rank: F64
+    latency_rerank: F64
     scores: F64
     pairs: F64
     same: F64
@@ -99,11 +107,16 @@ class Evidence:
             **{f.name: _blocks(f.name, getattr(self, f.name), kept) for f in fields(self)}
         )
 
+    @property
+    def coarsened(self) -> int:
+        """How often it was made coarser, later blocks being as short as the first once was."""
+        lengths = self.ends - self.starts
+        return round(float(np.log2(lengths[0] / lengths.min()))) if len(lengths) else 0
+
     def coarser(self) -> "Evidence":
         """Each two blocks as one, from the first on; one that is left over stays.
 
-        For steps that wait long. Evidence is weighed anew: who does it k times has looked k + 1
-        times, so only when there are very many blocks.
+        For steps that wait long. All of it is weighed anew then, which `coarsened` counts.
         """
         if len(self.ends) < 2:
             return self
@@ -117,7 +130,12 @@ class Evidence:
         return Evidence(starts=self.starts[first], ends=self.ends[last], **counts)
 
 
-WIDE = ("latency", "scores", "user_lists", "user_clicks", "user_conversions")
+STAGES = ("recall", "prerank", "rank", "rerank")
+"""Those that answer from a release, in the order a request passes them."""
+
+LATENCIES = ("latency", *(f"latency_{stage}" for stage in STAGES))
+
+WIDE = (*LATENCIES, "scores", "user_lists", "user_clicks", "user_conversions")
 """Fields with an axis of their own after the blocks."""
 
 

@@ -6,16 +6,24 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from services.domain.traffic import Arm
-from services.domain.traffic_report import GatewayReport, LaneReport
-from services.rollout.evidence import F64, WIDE, Evidence, EvidenceError
+from services.domain.traffic_report import GatewayReport
+from services.rollout.evidence import F64, LATENCIES, WIDE, Evidence, EvidenceError
+from services.rollout.lane_counts import between, summed
 
 ITEMS = "items"
 """Histogram of items shown, by group of equal hash: pairs and same are counted from it."""
 
-MAX_BLOCKS = 2000
+COMPARED = ("compared", "overlap")
+"""What is counted of the canary's lists in its shadow: beside stable's, of the same requests."""
+
+NEIGHBOURS = 2
+"""Buckets of latency that are kept as one, 9.6 % wide."""
+
+MAX_BLOCKS = 1000
 """More are made coarser: a step that waits for days has a bounded size."""
 
-JUDGED = (Arm.CONTROL, Arm.CANARY)
+MAX_GONE = 200
+"""Gateways that report no more and are remembered, in case they are back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ def entered(
 
     A gateway that began since then counts from zero; of one that was there before and is new to
     the ledger only what comes later counts. One that is gone takes with it what it did not report.
+    A report older than the last one of its gateway comes from one that was frozen: ignored.
 
     Args:
         ledger: until the block before.
@@ -60,52 +69,55 @@ def entered(
     """
     if now <= ledger.until:
         raise EvidenceError(f"a block that ends at {now} cannot follow one until {ledger.until}")
-    current = {report.gateway: report for report in reports}
-    blocks = []
-    for arm in JUDGED:
-        counts: dict[str, F64] = {}
-        for report in current.values():
-            before, lane = ledger.reports.get(report.gateway), _lane(report, arm, releases)
-            if lane and (before or report.seconds <= now - ledger.until):
-                _add(counts, lane, 1.0)
-                _add(counts, _lane(before, arm, releases), -1.0)
-        blocks.append(_block(ledger.until, now, counts))
-    control, canary = _joined(ledger.control, blocks[0]), _joined(ledger.canary, blocks[1])
+    current = [report for report in reports if not _late(report, ledger)]
+    known = [
+        (ledger.reports.get(report.gateway), report)
+        for report in current
+        if report.gateway in ledger.reports or report.seconds <= now - ledger.until
+    ]
+
+    def counted(arm: Arm, release: str) -> dict[str, F64]:
+        return summed(between(before, report, arm, release) for before, report in known)
+
+    usual = counted(Arm.CONTROL, releases[Arm.CONTROL])
+    found = counted(Arm.CANARY, releases[Arm.CANARY])
+    shadow = counted(Arm.SHADOW, releases[Arm.CANARY])
+    found |= {name: shadow[name] for name in COMPARED if name in shadow}
+    control = _joined(ledger.control, _block(ledger.until, now, usual))
+    canary = _joined(ledger.canary, _block(ledger.until, now, found))
+    control, canary = _alike(control, canary), _alike(canary, control)
     if len(control.ends) > MAX_BLOCKS:
         control, canary = control.coarser(), canary.coarser()
-    return replace(
-        ledger,
-        until=now,
-        reports={**ledger.reports, **current},
-        control=control,
-        canary=canary,
-    )
+    return Ledger(now, _remembered(ledger, current), control, canary)
 
 
-def _lane(report: GatewayReport | None, arm: Arm, releases: Mapping[Arm, str]) -> LaneReport | None:
-    lanes = report.lanes if report is not None else ()
-    found = (lane for lane in lanes if (lane.arm, lane.release) == (arm, releases[arm]))
-    return next(found, None)
+def _late(report: GatewayReport, ledger: Ledger) -> bool:
+    before = ledger.reports.get(report.gateway)
+    return before is not None and report.seconds < before.seconds
 
 
-def _add(counts: dict[str, F64], lane: LaneReport | None, sign: float) -> None:
-    if lane is None:
-        return
-    for name, value in (*lane.sums.items(), *lane.histograms.items()):
-        array = sign * np.asarray(value, np.float64)
-        if name in counts and counts[name].shape != array.shape:
-            raise EvidenceError(f"{name}: gateways count in different buckets")
-        counts[name] = counts.get(name, np.zeros_like(array)) + array
+def _remembered(ledger: Ledger, current: Iterable[GatewayReport]) -> Mapping[str, GatewayReport]:
+    """The last report of each gateway; of those that are gone only some, the last to go."""
+    here = {report.gateway: report for report in current}
+    gone = [report for report in ledger.reports.values() if report.gateway not in here]
+    return {report.gateway: report for report in (*gone[-MAX_GONE:], *here.values())}
 
 
-def _block(start: float, end: float, counts: dict[str, F64]) -> Evidence:
+def _block(start: float, end: float, counts: Mapping[str, F64]) -> Evidence:
     known = {f.name for f in fields(Evidence)}
     arrays = {name: array[None] for name, array in counts.items() if name in known}
+    arrays |= {name: _wider(arrays[name]) for name in LATENCIES if name in arrays}
     if ITEMS in counts:
         items = counts[ITEMS]
         arrays["same"] = np.array([(items * (items - 1)).sum()])
         arrays["pairs"] = np.array([items.sum() * (items.sum() - 1)])
     return Evidence.of([start], [end], **{"requests": np.zeros(1), **arrays})
+
+
+def _wider(histogram: F64) -> F64:
+    """Neighbouring buckets as one."""
+    firsts = np.arange(0, histogram.shape[-1], NEIGHBOURS)
+    return np.add.reduceat(histogram, firsts, axis=-1)
 
 
 def _joined(before: Evidence, block: Evidence) -> Evidence:
@@ -118,6 +130,13 @@ def _joined(before: Evidence, block: Evidence) -> Evidence:
             pair = [_widened(f.name, array, width) for array in pair]
         arrays[f.name] = np.concatenate(pair)
     return Evidence(**arrays)
+
+
+def _alike(arm: Evidence, other: Evidence) -> Evidence:
+    """With as many buckets as the other arm; one that had no request yet has zeros in them."""
+    widths = {name: max(getattr(e, name).shape[-1] for e in (arm, other)) for name in WIDE}
+    wide = {name: _widened(name, getattr(arm, name), width) for name, width in widths.items()}
+    return replace(arm, **wide)
 
 
 def _widened(name: str, array: F64, width: int) -> F64:

@@ -27,7 +27,15 @@ Seconds = Annotated[float, Field(gt=0, le=30 * 86400, allow_inf_nan=False)]
 
 
 class SpecError(ValueError):
-    """A plan that cannot be followed; the message names each field and what is wrong with it."""
+    """A plan that cannot be followed; the message names each field and what is wrong with it.
+
+    Attributes:
+        problems: the message, problem by problem.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 class Step(BaseModel):
@@ -67,6 +75,7 @@ class Spec(BaseModel):
             guards together.
         block_seconds: requests so near in time count as one observation: longer than most bursts.
         fresh_seconds: a step ends well only with requests in both arms that are not older.
+        shadow_percent: of stable's requests that the canary is asked beside it, for overlap.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,6 +85,7 @@ class Spec(BaseModel):
     false_rollbacks: Annotated[float, Field(ge=1e-6, le=0.1)] = 0.01
     block_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 5.0
     fresh_seconds: Seconds = 30.0
+    shadow_percent: Annotated[float, Field(ge=0, le=ALL, allow_inf_nan=False)] = 5.0
 
     @field_validator("steps")
     @classmethod
@@ -146,9 +156,9 @@ def parse_spec(text: str) -> Spec:
     try:
         spec = Spec.model_validate({**raw, "guards": guards})
     except ValidationError as error:
-        raise SpecError("; ".join([*problems, *_said(error)])) from error
+        raise SpecError(*problems, *_said(error)) from error
     if problems:
-        raise SpecError("; ".join(problems))
+        raise SpecError(*problems)
     return spec
 
 
@@ -173,8 +183,12 @@ def _guards(raw: Any, problems: list[str]) -> tuple[Guard, ...]:
 
 def _said(error: ValidationError, *within: str) -> Iterable[str]:
     """What is wrong, field by field; not of all guards, which were read one by one before."""
-    for problem in error.errors():
-        if problem["loc"] != ("guards",):
+    found = error.errors()
+    within_lists = {problem["loc"][:1] for problem in found if len(problem["loc"]) > 1}
+    for problem in found:
+        # What is wrong within a list leaves it too short.
+        shortened = problem["type"] == "too_short" and problem["loc"] in within_lists
+        if problem["loc"] != ("guards",) and not shortened:
             place = ".".join(map(str, (*within, *problem["loc"])))
             message = problem["msg"].removeprefix("Value error, ")
             yield f"{place}: {message}" if place else message

@@ -138,6 +138,32 @@ TABLE: dict[str, tuple[Metric, ...]] = {
         ),
         counter("recstack_gateway_breaker_trips_total", "trips", "Times it tripped.", "stage"),
         gauge(
+            "recstack_gateway_lane_breaker_open", "1",
+            "1 while the breaker of a stage is tripped in a lane beside stable's: the control "
+            "group's, the canary's, a shadow's.",
+            "arm", "stage",
+        ),
+        counter(
+            "recstack_gateway_lane_fallbacks_total", "requests",
+            "Requests of canary users that stable answered, as a stage did not have the canary.",
+            "stage",
+        ),
+        counter(
+            "recstack_gateway_lane_requests_total", "requests",
+            "Requests for lists of the arms of a rollout: stable, control, canary.",
+            "release", "arm",
+        ),
+        counter(
+            "recstack_gateway_lane_ends_total", "requests",
+            "Those of them that ended badly: errors, or degraded, empty or short lists.",
+            "release", "arm", "end",
+        ),
+        histogram(
+            "recstack_gateway_lane_duration_seconds", "seconds",
+            "Time to their lists, errors included.",
+            "release", "arm",
+        ),
+        gauge(
             "recstack_gateway_limit_calls", "calls",
             "Calls that may be in flight now; it falls when lists take too long.",
         ),
@@ -203,8 +229,13 @@ TABLE: dict[str, tuple[Metric, ...]] = {
             "Share of the users on the canary now; 0 too when the rollout's lease has expired.",
         ),
         gauge(
+            "recstack_gateway_traffic_canary_planned_ratio", "ratio",
+            "Share of the users that the traffic policy gives the canary while its lease holds.",
+        ),
+        gauge(
             "recstack_gateway_traffic_policy_malformed", "1",
-            "1 while the traffic policy in Redis cannot be read: the one before holds.",
+            "1 while the traffic policy in Redis cannot be read, and the one before holds; or is "
+            "older than one before, and holds without its canary.",
         ),
         gauge(
             "recstack_gateway_traffic_policy_age_seconds", "seconds",
@@ -214,8 +245,32 @@ TABLE: dict[str, tuple[Metric, ...]] = {
         counter(
             "recstack_gateway_traffic_errors_total", "errors",
             "Times that Redis did not give the traffic policy (policy), that it was malformed "
-            "(malformed), was not copied to its file (file), or that no report was taken (report).",
+            "(malformed) or older than one before (older), was not copied to its file (file), or "
+            "that no report was taken (report).",
             "what",
+        ),
+        counter(
+            "recstack_gateway_shadow_requests_total", "requests",
+            "Requests offered to a shadow, by their end: both lists were compared (compared), the "
+            "shadow's lacked a stage (degraded), there was none in time (failed), there was no "
+            "room to ask (dropped). No other metric of the gateway counts them.",
+            "release", "end",
+        ),
+        counter(
+            "recstack_gateway_shadow_overlap_total", "lists",
+            "Sum over the requests compared of the share of the longer list that both have: "
+            "divided by their number, the mean overlap.",
+            "release",
+        ),
+        counter(
+            "recstack_gateway_shadow_stage_seconds_total", "seconds",
+            "Time of recall to rerank in the requests compared: the shadow's, and stable's for the "
+            "same requests.",
+            "release", "of",
+        ),
+        gauge(
+            "recstack_gateway_shadow_running_requests", "requests",
+            "Requests that the shadow is asked now.",
         ),
     ),
     "feature_store": (
@@ -395,6 +450,55 @@ TABLE: dict[str, tuple[Metric, ...]] = {
             "Times that a part had to begin again: Redis was away, a file could not be written, or "
             "the lease was lost.",
             "part", "reason",
+        ),
+    ),
+    "rollout": (
+        gauge(
+            "recstack_rollout_leader", "1",
+            "1 while this process leads the rollouts; of all processes one does.",
+        ),
+        gauge(
+            "recstack_rollout_phase", "1",
+            "1 for where the rollout is that runs, or was the last; as the leader knows it.",
+            "phase",
+        ),
+        gauge(
+            "recstack_rollout_canary_ratio", "ratio",
+            "Share of the users that the policy of the rollout gives its release.",
+        ),
+        gauge(
+            "recstack_rollout_step_due_timestamp_seconds", "seconds",
+            "When the step has lasted as long as its plan says, in unix time; 0: none runs.",
+        ),
+        gauge(
+            "recstack_rollout_ended_timestamp_seconds", "seconds",
+            "When the last rollout ended, in unix time; 0: there was none, or it runs.",
+        ),
+        counter(
+            "recstack_rollout_decisions_total", "decisions",
+            "Entries of the audit log that this process wrote: looks at the evidence (advance, "
+            "hold, roll back), commands, and changes of the leader.",
+            "kind",
+        ),
+        gauge(
+            "recstack_rollout_evidence", "1",
+            "E-value against the release at the last look, by guard: from 20 on its step is held, "
+            "from the guard's threshold on it is taken back.",
+            "guard",
+        ),
+        gauge(
+            "recstack_rollout_tick_timestamp_seconds", "seconds",
+            "When this process last looked at Redis, leading or waiting to lead, in unix time.",
+        ),
+        counter(
+            "recstack_rollout_redis_errors_total", "looks", "Looks that Redis did not answer.",
+        ),
+        counter(
+            "recstack_rollout_errors_total", "looks", "Looks that failed by a fault, see the log.",
+        ),
+        gauge(
+            "recstack_rollout_problems", "problems",
+            "What the leader cannot read: a malformed policy, record or report.",
         ),
     ),
 }

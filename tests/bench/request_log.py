@@ -88,10 +88,10 @@ def cpu(call: Callable[[], object], calls: int = CALLS) -> float:
 async def main() -> None:
     with TemporaryDirectory() as folder, running(Path(folder) / "redis") as redis:
         trace = make_trace(Path(folder) / "release")
-        entry = entry_of(trace, "request-0123456789", bytes(16))
+        entry = entry_of(trace, "request-0123456789", bytes(16), {})
         payload = encode(entry)
         shorter = zlib.compress(payload, 1)
-        print(f"entry                 {cpu(lambda: entry_of(trace, 'r', bytes(16))):6.1f} µs")
+        print(f"entry                 {cpu(lambda: entry_of(trace, 'r', bytes(16), {})):6.1f} µs")
         print(f"encode                {cpu(lambda: encode(entry)):6.1f} µs {len(payload):8d} bytes")
         zipped = cpu(lambda: zlib.compress(payload, 1), CALLS // 4)
         print(f"zlib, its fastest     {zipped:6.1f} µs {len(shorter):8d} bytes")

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.domain.arrays import I64, Bools
-from services.rollout.evidence import F64, Evidence
+from services.rollout.evidence import F64, STAGES, Evidence
+from tests.bench.rollout_people import CLICKS, People, Random
 
 GROUPS = 128  # units of the tests of users
 ITEMS, LISTED = 1000, 10
-LATENCY_BUCKETS, SCORE_BUCKETS = 160, 32
+BUCKETS, BUCKET, FASTEST = 96, 10**0.04, 0.0004  # of latency: 9.6 % wide, from 0.4 ms to 2.8 s
+SCORE_BUCKETS = 32
 LENGTHS = (0.6, 0.25, 0.15)  # of bursts: one block, two, three
-Random = np.random.Generator
+SECONDS = {"recall": 0.006, "prerank": 0.003, "rank": 0.01, "rerank": 0.003}  # medians
+REST = 0.005  # of a request, beside these stages
+COMMON, OWN = 0.2, 0.35  # spread of the logarithm: of a request, and of a stage; P95 is 1.9 P50
 
 
 @dataclass(frozen=True)
@@ -20,13 +24,21 @@ class World:
 
     Attributes:
         users: of an arm in the last step, half of all.
-        bursts: chance that one begins in a block, in an arm; and as often in both.
+        bursts: chance that one begins in a block, in both arms.
+        alone: chance that one begins in a block, in one arm.
         scale: of the traffic.
+        clicks: how many a list has, a name of CLICKS.
+        degraded: share of answers, out of bursts.
+        activity: how unlike users come: standard deviation of the logarithm.
     """
 
     users: int = 4000
     bursts: float = 1 / 40
+    alone: float = 1 / 40
     scale: float = 1.0
+    clicks: str = "several"
+    degraded: float = 0.005
+    activity: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,8 @@ class Fault:
 
     Attributes:
         errors: share of requests that fail, more than else.
-        slower: latency, times.
+        slower: all latencies, times.
+        rank: latency of the rank stage alone, times.
         degraded: share of answers, more than else.
         short: share of lists, more than else.
         clicks: share of the clicks and conversions that is lost.
@@ -47,6 +60,7 @@ class Fault:
 
     errors: float = 0.0
     slower: float = 1.0
+    rank: float = 1.0
     degraded: float = 0.0
     short: float = 0.0
     clicks: float = 0.0
@@ -54,20 +68,6 @@ class Fault:
     scores: float = 0.0
     coverage: float = 0.0
     diversity: float = 0.0
-
-
-FAULTS: dict[str, tuple[float, ...]] = {
-    "errors": (0.005, 0.01, 0.02, 0.05),
-    "slower": (1.1, 1.2, 1.35, 1.5),
-    "degraded": (0.02, 0.05),
-    "short": (0.01, 0.02, 0.05),
-    "clicks": (0.1, 0.2, 0.3, 0.4, 0.5),
-    "conversions": (0.3, 0.5, 0.8),
-    "scores": (0.5, 0.75, 1.0),
-    "coverage": (0.03, 0.06, 0.1),
-    "diversity": (0.12, 0.15, 0.2),
-}
-"""Sizes of each, smallest first."""
 
 
 @dataclass(frozen=True)
@@ -97,49 +97,20 @@ class Burst:
 
 
 @dataclass(frozen=True)
-class People:
-    """The users of an arm: [rollouts, users] each."""
-
-    activity: F64  # running sum
-    clicks: F64
-    conversions: F64
-    slowness: F64
-    fails: Bools
-    diversity: F64
-
-    @classmethod
-    def some(cls, random: Random, shape: tuple[int, int]) -> "People":
-        """Few are very active; one in five hundred has ten times the errors of the others."""
-        return cls(
-            np.cumsum(np.exp(random.normal(0, 1, shape)), axis=1),
-            random.beta(1.0, 9.0, shape),
-            random.beta(1.0, 24.0, shape),
-            random.normal(0, 0.15, shape),
-            random.random(shape) < 0.002,
-            random.normal(0.6, 0.08, shape),
-        )
-
-    def draw(self, random: Random, rollout: I64, users: int) -> I64:
-        """Who asks: a user of the first `users` for each request of these rollouts."""
-        sums = self.activity[:, :users] / self.activity[:, users - 1 : users]
-        places = (sums + np.arange(len(sums))[:, None]).ravel()
-        found = np.searchsorted(places, rollout + random.random(len(rollout)))
-        return np.clip(found - rollout * users, 0, users - 1)
-
-
-@dataclass(frozen=True)
 class Step:
     """How one step is simulated.
 
     Attributes:
+        world: of which it is.
         rate: mean requests of an arm in a block.
         users: of an arm.
-        bursts: chance that one begins in a block, in one arm alone.
+        start: of its first block, seconds.
     """
 
+    world: World
     rate: float
     users: int
-    bursts: float
+    start: float
 
 
 def arm(
@@ -147,7 +118,7 @@ def arm(
 ) -> Evidence:
     """One arm's evidence of a step of many rollouts; `traffic` and `both` hit both arms."""
     shape = traffic.shape
-    alone = Burst.some(random, shape, step.bursts)
+    alone = Burst.some(random, shape, step.world.alone)
     asked = random.poisson(step.rate * traffic)
     cell = np.repeat(np.arange(asked.size), asked.ravel())
     rollout = cell // shape[1]
@@ -165,12 +136,12 @@ def arm(
         return sums.reshape(*shape, width).astype(float)
 
     errors = (both.errors + alone.errors).ravel()[cell] + np.where(people.fails[who], 0.01, 0.001)
-    degraded = (both.degraded + alone.degraded).ravel()[cell] + 0.005 + fault.degraded
-    slower = np.log(both.slower * alone.slower).ravel()[cell] + people.slowness[who]
-    seconds = random.normal(np.log(0.03 * fault.slower), 0.35, len(cell)) + slower
-    taken = happens(people.clicks[who] * (1 - fault.clicks))
+    degraded = (both.degraded + alone.degraded).ravel()[cell] + step.world.degraded + fault.degraded
+    slower = (both.slower * alone.slower).ravel()[cell] * np.exp(people.slowness[who])
+    clicks = CLICKS[step.world.clicks](random, people, who, 1 - fault.clicks)
     bought = happens(people.conversions[who] * (1 - max(fault.clicks, fault.conversions)))
-    ends = np.arange(1.0, shape[1] + 1)
+    diversity = (people.diversity[who] + random.normal(0, 0.1, len(cell))) * (1 - fault.diversity)
+    ends = step.start + np.arange(1.0, shape[1] + 1)
     return Evidence.of(
         ends - 1,
         ends,
@@ -178,24 +149,35 @@ def arm(
         errors=counted(happens(errors + fault.errors)),
         degraded=counted(happens(degraded)),
         short=counted(happens(0.003 + fault.short)),
-        latency=by(_bucket(seconds), LATENCY_BUCKETS),
+        **{
+            name: by(_bucket(seconds), BUCKETS)
+            for name, seconds in _latencies(random, slower * fault.slower, fault.rank).items()
+        },
         scores=_scores(random, cell, people.slowness[who], fault.scores, shape),
         pairs=(counted() * LISTED) * (counted() * LISTED - 1),
         same=_same(random, cell, fault.coverage, shape),
         measured=counted(),
-        diversity=counted(
-            (people.diversity[who] + random.normal(0, 0.1, len(cell))) * (1 - fault.diversity)
-        ),
+        diversity=counted(diversity),
         user_lists=by(user % GROUPS, GROUPS),
-        user_clicks=by(user % GROUPS, GROUPS, taken),
+        user_clicks=by(user % GROUPS, GROUPS, clicks),
         user_conversions=by(user % GROUPS, GROUPS, bought),
     )
 
 
-def _bucket(log_seconds: F64) -> I64:
-    """Buckets of 4.7 %, from 3 ms to 5 s."""
-    place = (log_seconds - np.log(0.003)) / np.log(10**0.02)
-    return np.clip(place, 0, LATENCY_BUCKETS - 1).astype(np.int64)
+def _latencies(random: Random, slower: F64, rank: float) -> dict[str, F64]:
+    """Seconds of each request: of its stages, and of the whole, which is their sum and a rest."""
+    found = {}
+    slower = slower * np.exp(COMMON * random.standard_normal(len(slower), np.float32))
+    for stage in STAGES:
+        usual = SECONDS[stage] * (rank if stage == "rank" else 1.0)
+        noise = random.standard_normal(len(slower), np.float32)
+        found[f"latency_{stage}"] = usual * slower * np.exp(OWN * noise)
+    return found | {"latency": np.sum([REST * slower, *found.values()], axis=0)}
+
+
+def _bucket(seconds: F64) -> I64:
+    place = np.log(seconds / FASTEST) / np.log(BUCKET)
+    return np.clip(place, 0, BUCKETS - 1).astype(np.int64)
 
 
 def _scores(random: Random, cell: I64, users: F64, shift: float, shape: tuple[int, int]) -> F64:

@@ -18,11 +18,12 @@ from pydantic import SecretStr
 
 from services.chassis.redis import open_redis
 from services.domain.traffic import Arm, Layer, LayerArm, Policy
+from services.gateway.lanes.judged import JudgedTally
+from services.gateway.lanes.tally import Tally
 from services.gateway.settings import GatewaySettings
-from services.gateway.stats import WIDTH
 from services.gateway.traffic.follow import Follower
 from services.gateway.traffic.open import open_traffic
-from services.gateway.traffic.report import Standing, lane_report
+from services.gateway.traffic.report import Standing
 from tests.redis import RedisServer, running
 from tests.traffic import publish
 
@@ -39,7 +40,12 @@ POLICIES = {
 }
 STANDING = Standing(
     {"gateway": {"a": "loaded", "b": "loaded"}},
-    tuple(lane_report("a", arm, np.full(WIDTH, 10)) for arm in Arm),
+    (
+        Tally().report("a", Arm.STABLE),
+        JudgedTally().report("a", Arm.CONTROL),
+        JudgedTally().report("b", Arm.CANARY),
+    ),
+    "a",
 )
 
 

@@ -13,7 +13,7 @@ from tests.e2e.stack import RunningStack
 ROOT = Path(__file__).parents[2]
 SERVICES = (
     *("redis", "feature-store", "recall", "prerank", "rank", "rerank", "events"),
-    *("gateway", "gateway-2"),
+    *("gateway", "gateway-2", "rollout"),
 )
 ONCE = ("secrets", "bootstrap")
 UP_SECONDS = 1200  # images are built and a release is trained

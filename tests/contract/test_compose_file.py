@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 from recstack.container_secrets import READERS
 from recstack.redis_users import OPERATOR, password_file
+from services.chassis.address import is_loopback
 from services.chassis.settings import RedisSettings, ServerSettings
 from services.events.settings import EventsSettings
 from services.feature_store.settings import FeatureStoreSettings
@@ -20,6 +21,7 @@ from services.prerank.settings import PrerankSettings
 from services.rank.settings import RankSettings
 from services.recall.settings import RecallSettings
 from services.rerank.settings import RerankSettings
+from services.rollout.settings import RolloutSettings
 
 ROOT = Path(__file__).parents[2]
 FILE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -36,6 +38,7 @@ SETTINGS: dict[str, type[ServerSettings]] = {
     "prerank": PrerankSettings,
     "rank": RankSettings,
     "rerank": RerankSettings,
+    "rollout": RolloutSettings,
     "gateway": GatewaySettings,
     "gateway-2": GatewaySettings,
 }
@@ -199,6 +202,9 @@ def test_a_service_has_every_setting_that_it_is_told(service: str) -> None:
     assert SERVICES[service]["command"] == ["python", "-m", f"services.{module}"]
     told = given(service)
     assert {*told} <= {*SETTINGS[service].model_fields}
+    if service == "rollout":  # asked with a token, which goes over no network in plain text
+        told = {"host": told.pop("metrics_host"), **told}
+        assert is_loopback(RolloutSettings.model_fields["host"].default)
     assert told["host"] == "0.0.0.0"
     assert SERVICES[service]["healthcheck"]["test"][-1] == f"127.0.0.1:{port(service)}"
 
@@ -215,6 +221,18 @@ def test_a_gateway_finds_every_stage(service: str) -> None:
     assert inside == {str(port(service)), str(port(service, "http_port"))}
 
 
+@pytest.mark.parametrize("service", ["gateway", "gateway-2"])
+def test_a_gateway_keeps_its_copy_of_the_policy_on_a_volume_that_it_may_write(service: str) -> None:
+    folder = Path("/recstack") / Path(given(service)["policy_file"]).parent
+    mounts = [volume for volume in SERVICES[service]["volumes"] if isinstance(volume, str)]
+    (name,) = (
+        mount.partition(":")[0] for mount in mounts if mount.partition(":")[2] == str(folder)
+    )
+    assert name in FILE["volumes"]
+    owned = (ROOT / "deploy/images/finish.sh").read_text()
+    assert folder.name in re.findall(r"for folder in (.*);", owned)[0].split()
+
+
 def test_both_gateways_are_told_the_same() -> None:
     assert SERVICES["gateway"]["environment"] == SERVICES["gateway-2"]["environment"]
 
@@ -222,7 +240,8 @@ def test_both_gateways_are_told_the_same() -> None:
 @pytest.mark.parametrize("service", SETTINGS)
 def test_secrets_are_files_of_the_folder_that_a_service_is_given(service: str) -> None:
     folder = secret_folder(service)
-    files = {Path(value).name for name, value in given(service).items() if name.endswith("_file")}
+    told = {name: Path(value) for name, value in given(service).items() if name.endswith("_file")}
+    files = {path.name for name, path in told.items() if name != "policy_file"}
     assert files == {*READERS.get(folder, ())}
     for name, value in given(service).items():
         if re.search("password|key|token", name):

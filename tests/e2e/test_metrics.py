@@ -7,12 +7,21 @@ import pytest
 from prometheus_client import Metric as Family
 from prometheus_client.parser import text_string_to_metric_families
 
-from recstack.processes import EVENTS, EVENTS_PORT, GATEWAY, GATEWAY_PORT, METRICS, STAGES
+from recstack.processes import (
+    EVENTS,
+    EVENTS_PORT,
+    GATEWAY,
+    GATEWAY_PORT,
+    METRICS,
+    ROLLOUT,
+    ROLLOUT_PORT,
+    STAGES,
+)
 from services.telemetry.metric import Kind, Metric
 from services.telemetry.table import EVERY, TABLE, WITH_RELEASE
 from tests.e2e.stack import RunningStack
 
-PORTS = {GATEWAY: GATEWAY_PORT, **STAGES, EVENTS: EVENTS_PORT}
+PORTS = {GATEWAY: GATEWAY_PORT, **STAGES, EVENTS: EVENTS_PORT, ROLLOUT: ROLLOUT_PORT}
 RELEASES = (GATEWAY, "recall", "prerank", "rank", "rerank")
 
 
@@ -56,6 +65,8 @@ def used(stack: RunningStack) -> RunningStack:
         answer = client.recommend("7", k=5)
     assert stack.recstack("event", "--user", "7", "--item", answer.items[0].item_id).returncode == 0
     assert httpx.get(f"{stack.http}/v1/users/7/recommendations?k=0").status_code == 400
+    place = ("--var", str(stack.workspace.root), "--port-offset", str(stack.workspace.port_offset))
+    assert stack.recstack("rollout", "status", *place).returncode == 0
     return stack
 
 
@@ -86,7 +97,7 @@ def test_the_gateway_says_what_it_was_asked(used: RunningStack) -> None:
 
 def test_a_standalone_worker_exports_what_all_services_do(workers: RunningStack) -> None:
     port = GATEWAY_PORT + METRICS + workers.workspace.port_offset
-    check(exported(f"http://127.0.0.1:{port}"), declared(*(one for one in TABLE if one != EVENTS)))
+    check(exported(f"http://127.0.0.1:{port}"), declared(*(set(TABLE) - {EVENTS, ROLLOUT})))
 
 
 def _values(family: Family, suffix: str = "") -> Iterable[float]:

@@ -26,7 +26,7 @@ def test_both_placements_give_the_same_lists(stack: RunningStack, tmp_path: Path
         expected = lists(services)
     with up(tmp_path / "standalone", *STANDALONE) as standalone:
         found = lists(standalone)
-        assert sorted(standalone.pids()) == ["events", "redis", "standalone"]
+        assert sorted(standalone.pids()) == ["events", "redis", "rollout", "standalone"]
     for one, other in zip(expected, found, strict=True):
         assert not one.degraded
         assert not other.degraded

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from recstack import AsyncClient
-from recstack.processes import EVENTS, GATEWAY, STAGES
+from recstack.processes import EVENTS, GATEWAY, ROLLOUT, STAGES
 from tests.e2e.stack import RECSTACK, RunningStack
 
 PAUSE = 0.05  # seconds between two requests: 20 a second of each kind
@@ -84,7 +84,7 @@ async def restarted(stack: RunningStack, *services: str) -> list[str]:
 async def test_a_rolling_restart_of_every_service(stack: RunningStack) -> None:
     before = stack.pids()
     said = await restarted(stack)
-    services = [*STAGES, EVENTS, GATEWAY]
+    services = [*STAGES, EVENTS, GATEWAY, ROLLOUT]
     assert said == [f"restarted {service}" for service in services]
     after = stack.pids()
     assert after.keys() == before.keys()

@@ -12,13 +12,26 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from recstack import Client, Event
-from recstack.processes import ADMIN, EVENTS_PORT, GATEWAY_PORT, HTTP_PORT, METRICS, STAGES
+from recstack.processes import (
+    ADMIN,
+    EVENTS_PORT,
+    GATEWAY_PORT,
+    HTTP_PORT,
+    METRICS,
+    ROLLOUT_PORT,
+    STAGES,
+)
 from services.chassis.channel import open_blocking_channel
 from services.chassis.tls import OFF, Tls, client_context
 from tests.certificates import tls_of
 from tests.e2e.stack import RunningStack, children_of, free_offset, run_recstack, up
 
-GRPC_PORTS = {"gateway": GATEWAY_PORT, "events": EVENTS_PORT, **STAGES}
+GRPC_PORTS = {
+    "gateway": GATEWAY_PORT,
+    "events": EVENTS_PORT,
+    "rollout": ROLLOUT_PORT,
+    **STAGES,
+}
 
 
 @pytest.fixture(scope="module")

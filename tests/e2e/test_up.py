@@ -13,7 +13,15 @@ import httpx
 import pytest
 
 from models.schema.manifest import Manifest
-from recstack.processes import EVENTS, EVENTS_PORT, GATEWAY_PORT, METRICS, STAGES
+from recstack.processes import (
+    EVENTS,
+    EVENTS_PORT,
+    GATEWAY_PORT,
+    METRICS,
+    ROLLOUT,
+    ROLLOUT_PORT,
+    STAGES,
+)
 from services.inference.store import ReleaseStore
 from tests.e2e.stack import (
     RECSTACK,
@@ -54,7 +62,12 @@ def refused(*arguments: str) -> str:
 
 def test_no_service_has_torch(stack: RunningStack) -> None:
     pids = stack.pids()
-    services = {**STAGES, EVENTS: EVENTS_PORT, "gateway": GATEWAY_PORT}
+    services = {
+        **STAGES,
+        EVENTS: EVENTS_PORT,
+        ROLLOUT: ROLLOUT_PORT,
+        "gateway": GATEWAY_PORT,
+    }
     assert pids.keys() == {*services, "redis"}
     for service, port in services.items():
         address = f"http://127.0.0.1:{port + METRICS + stack.workspace.port_offset}/metrics"
@@ -136,6 +149,12 @@ def test_a_killed_gateway_comes_back(stack: RunningStack) -> None:
     assert "gateway was killed by SIGKILL; restarting" in news
 
 
+def test_lists_need_no_rollout_service(stack: RunningStack, var: Path) -> None:
+    with up(var, environment={"RECSTACK_ROLLOUT_LEASE_SECONDS": "never"}) as own:
+        assert len(own.answer("recommend", "--user", "196")["items"]) == 20
+        assert "RECSTACK_ROLLOUT_LEASE_SECONDS" in (var / "news.txt").read_text()
+
+
 @pytest.fixture
 def locked_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis that asks for a password."""
@@ -161,6 +180,10 @@ def test_without_redis_lists_are_degraded(stack: RunningStack, var: Path) -> Non
         answer = own.answer("recommend", "--user", "196")
         assert len(answer["items"]) == 20
         assert {d["stage"] for d in answer["degraded"]} >= {"feature_store", "seen"}
+        assert "rollout" in own.pids()
+        place = ("--var", str(var), "--port-offset", str(own.workspace.port_offset))
+        said = run_recstack("rollout", "status", *place)
+        assert (said.returncode, "Redis" in said.stderr) == (2, True)
 
 
 def test_users_that_a_redis_has_are_left_as_they_are(stack: RunningStack, var: Path) -> None:

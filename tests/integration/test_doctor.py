@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import redis
+import redis.asyncio
 
 from models.schema.manifest import Manifest
 from recstack import Event
@@ -32,10 +33,14 @@ from recstack.processes import STAGES, Plan
 from recstack.secrets import key_file
 from recstack.security import Security
 from recstack.workspace import Workspace
+from services.domain.traffic import Policy
+from services.domain.traffic_document import POLICY_KEY
+from services.domain.traffic_report import GATEWAYS_KEY, GatewayReport, dump, report_key
 from tests.e2e.stack import RECSTACK, free_offset
 from tests.integration.process_stack import ProcessStack, process_stack
 from tests.redis import RedisServer, own_redis
 from tests.releases import release, release_copy
+from tests.traffic import publish
 
 __all__ = ["own_redis", "release", "release_copy"]
 
@@ -141,6 +146,31 @@ def _behind(seconds: float) -> float:
     return time.time() - seconds
 
 
+async def traffic(stack: ProcessStack, server: RedisServer) -> None:
+    """Policies that nobody, or not everybody, can follow, while no leader puts them right."""
+    stack.signal("rollout", signal.SIGSTOP)
+    stable = stack.plan.release
+    behind = GatewayReport("far-1", 9.0, 1, False, {"gateway": {stable: "loaded"}})
+    async with redis.asyncio.Redis(port=server.port) as client:
+        await client.set(POLICY_KEY, '{"version": 1, "stable": "r", "weight": 400}')
+        (malformed,) = (await look(stack.plan))["policy_malformed"]
+        assert "weight" in malformed.evidence
+        await publish(client, Policy(2, stable, "absent", weight=10.0, control=10.0), seconds=0)
+        await client.zadd(GATEWAYS_KEY, {"far-1": (time.time() + HOUR) * 1000})
+        await client.set(report_key("far-1"), dump(behind))
+        found = await until(lambda found: "lease_expired" in found, stack.plan)
+        assert "10 percent" in found["lease_expired"][0].evidence
+        (late,) = found["policy_behind"]
+        assert late.evidence == "it has version 2; far-1 applies 1"
+        await client.delete(report_key("far-1"))
+        await publish(client, Policy(3, "absent"))
+        found = await until(lambda found: "stable_missing" in found, stack.plan)
+        assert "absent" in found["stable_missing"][0].what
+        await publish(client, Policy(4, stable))
+    assert "rollout" in found["service_silent"][0].what
+    stack.signal("rollout", signal.SIGCONT)
+
+
 async def full_disk(stack: ProcessStack) -> None:
     assert "full_disk" in await look(stack.plan, replace(PATIENT, free_bytes=2**62))
 
@@ -177,9 +207,9 @@ def doctor(stack: ProcessStack, *options: str) -> tuple[int, Any]:
 
 
 @pytest.mark.timeout(180)
-async def test_ten_faults(release_copy: Path, own_redis: RedisServer, tmp_path: Path) -> None:
-    key = str(key_file(tmp_path / "pseudonym.key"))
-    options = {"pseudonym_key": key}
+async def test_each_fault(release_copy: Path, own_redis: RedisServer, tmp_path: Path) -> None:
+    key, token = (key_file(tmp_path / name) for name in ("pseudonym.key", "admin.token"))
+    options = {"pseudonym_key": str(key), "security": Security(admin_token=token)}
     async with process_stack(release_copy, own_redis, tmp_path, **options) as stack:
         await well(stack)
         code, printed = doctor(stack, "--free-mb", str(2**40))
@@ -196,6 +226,8 @@ async def test_ten_faults(release_copy: Path, own_redis: RedisServer, tmp_path: 
         await slow_stage(stack)
         await well(stack)
         await wrong_password(stack, own_redis)
+        await traffic(stack, own_redis)
+        await well(stack)
         await redis_down(stack, own_redis)
         await well(stack)
         other = Workspace(tmp_path / "other", free_offset())

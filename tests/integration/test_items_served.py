@@ -29,7 +29,7 @@ async def other(stack: Stack, release: Path) -> AsyncIterator[Gateway]:
         settings = stack.settings
         stages = await grpc_stages(settings, context)
         opened = open_release(release, settings)
-        catalog = await open_catalog(settings, context, opened)
+        catalog = await open_catalog(settings, context, lambda: [opened])
         yield make_gateway(opened, stages, settings, catalog=catalog)
 
 

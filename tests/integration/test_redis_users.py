@@ -17,14 +17,14 @@ from recstack.standalone import user_imports
 from recstack.workspace import Workspace
 from services.chassis.errors import StartupError
 from services.chassis.redis import Login, open_redis, read_password
-from services.domain.traffic import Policy
 from services.items.record import Item
 from services.items.store import ItemStore
+from services.rollout.leader import LeaderConfig
+from services.rollout.rollouts import Rollouts
 from tests.integration.test_state import documented, imported, until, use
 from tests.integration.whole import whole_stack
 from tests.redis import RedisServer, running
 from tests.releases import release
-from tests.traffic import publish
 
 __all__ = ["release"]
 
@@ -51,6 +51,10 @@ OWNERS = {
     "publisher": {"events"},
     "publisher:lease": {"events"},
     "statistics": {"events", "recall"},
+    "rollout:leader": {"rollout"},
+    "rollout:record": {"rollout"},
+    "rollout:log": {"rollout"},
+    "rollout:looks": {"rollout"},
     "traffic:policy": {"gateway", "rollout"},
     "traffic:lease": {"gateway", "rollout"},
     "traffic:gateways": {"gateway", "rollout"},
@@ -136,8 +140,13 @@ async def test_every_service_can_do_its_work(
         await until(lambda: raw.exists("statistics"))
         await until(lambda: raw.exists("requests:0:files"))
         login = Login("rollout", password_file(passwords, "rollout"))
-        async with open_redis(SecretStr(server.url), login) as leader:
-            await publish(leader, Policy(1, release.name))
+        async with (
+            open_redis(SecretStr(server.url), login) as own,
+            Rollouts(own, LeaderConfig("one")) as rollouts,
+        ):
+            await until(lambda: rollouts.leads)
+            await rollouts.start_shadow("another", 5, 1, "ann")
+            assert await rollouts.decisions(10)
             connected = {connection["user"] for connection in raw.client_list()}
         assert connected == {*SERVICES, OPERATOR}
     assert raw.acl_log() == [], "nothing was refused"

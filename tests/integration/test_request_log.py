@@ -83,6 +83,7 @@ async def test_a_served_request_is_in_the_log(
     assert (first.request_id, second.request_id) == ("first", "second")
     assert second.asked.user == pseudonym("anna", KEY)
     assert (second.release, second.channels) == ("r1", CHANNELS)
+    assert second.arms == {"release": "stable"}
     assert (second.asked.placement, second.asked.k) == ("home", 5)
     assert second.asked.attributes["device"] == "phone"
     assert (first.asked.known, second.asked.known) == (False, True)

@@ -21,20 +21,24 @@ from recstack.standalone import user_imports
 from services.chassis.redis import open_redis
 from services.domain.context import History
 from services.domain.ids import item_key
-from services.domain.traffic import Policy
-from services.domain.traffic_document import MAX_BYTES
 from services.domain.user_state import UserImport
+from services.rollout.leader import LeaderConfig
+from services.rollout.rollouts import Rollouts
 from tests.integration.whole import PATIENCE, Whole, whole_stack
 from tests.redis import RedisServer, own_redis
-from tests.releases import release
-from tests.traffic import publish
+from tests.releases import another_release, release, release_copy
 
-__all__ = ["own_redis", "release"]
+__all__ = ["own_redis", "release", "release_copy"]
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "state.md"
 ROW = re.compile(r"^\| `(.+?)` \| (\w+) \| .+? \| \w+ \| (.+?) \|$", re.MULTILINE)
 SLACK = 200  # entries: Redis trims whole blocks
 USER = "the user Zoë 4711"
+PLAN = """
+steps: [{percent: 50, seconds: 36000, requests: 1000000}, {percent: 100}]
+guards: {errors: {}}
+block_seconds: 0.5
+"""
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,12 @@ def row_of(key: bytes) -> Documented:
 def within(raw: redis.Redis, key: bytes, bound: str, items: int) -> bool:
     """Whether a key keeps the bound of its row."""
     number = int((re.search(r"trimmed to ([\d,]+)", bound) or ["", "0"])[1].replace(",", ""))
+    kilobytes = (re.search(r"^\d+ KB at most", bound) or ["0 KB"])[0]
     laws: dict[str, Callable[[], Any]] = {
         "expires": lambda: raw.ttl(key) > 0,
-        "trimmed": lambda: 0 < raw.xlen(key) <= number + SLACK,
+        "trimmed": lambda: number > 0 and raw.xlen(key) <= number + SLACK,
         "one value": lambda: raw.strlen(key) <= 20,
-        "64 KB at most": lambda: raw.strlen(key) <= MAX_BYTES,
+        kilobytes: lambda: raw.strlen(key) <= int(kilobytes.split()[0]) * 1024,
         "fixed fields": lambda: raw.hlen(key) <= 3,
         "a field an item": lambda: raw.hlen(key) <= items,
     }
@@ -108,21 +113,26 @@ async def use(stack: Whole) -> Recommendations:
 
 
 async def test_every_key_is_documented_and_bounded(
-    release: Path,
+    release_copy: Path,
     own_redis: RedisServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with whole_stack(release, own_redis, tmp_path, monkeypatch) as stack:
+    another_release(release_copy, "canary")
+    async with (
+        whole_stack(release_copy, own_redis, tmp_path, monkeypatch) as stack,
+        open_redis(SecretStr(own_redis.url), timeout=PATIENCE, retries=0) as client,
+        Rollouts(client, LeaderConfig("one")) as rollouts,
+    ):
         await use(stack)
+        await until(lambda: rollouts.leads)
+        await rollouts.start("canary", PLAN, "", "ann")
         async with user_imports(own_redis.url) as imports:
             await imports.add("a data set", [imported("another")], last=True)
         await stack.client.erase_users(["other"])
         await until(lambda: stack.redis.exists("statistics"))
         await until(lambda: stack.redis.exists("requests:0:files"))
-        await until(lambda: stack.redis.exists("traffic:gateways"))
-        async with open_redis(SecretStr(own_redis.url), timeout=PATIENCE) as leader:
-            await publish(leader, Policy(1, release.name))
+        await until(lambda: stack.redis.exists("rollout:looks"))
         keys = list(stack.redis.scan_iter())
         rows = {key: row_of(key) for key in keys}
         for key, row in rows.items():

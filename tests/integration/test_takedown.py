@@ -385,7 +385,7 @@ async def test_what_left_long_ago_is_forgotten_unless_the_release_has_it(
     await store.hide([IDS[2]], now)
     await two.catalog.table.refresh()
     later = now + TOMBSTONE_DAYS * DAY_SECONDS
-    assert await forget_old(two.catalog, release, later - 1) == 0
-    assert await forget_old(two.catalog, release, later) == 2
+    assert await forget_old(two.catalog, [release], later - 1) == 0
+    assert await forget_old(two.catalog, [release], later) == 2
     await two.catalog.table.refresh()
     assert {record.item_id for record in two.catalog.table.records()} == {IDS[0], IDS[2]}

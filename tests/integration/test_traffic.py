@@ -213,7 +213,7 @@ async def test_gateways_report(own_redis: RedisServer, leader: redis.asyncio.Red
     store = TrafficStore(leader)
     follower = Follower(store, FIRST, FollowerConfig(clock=clock))
     await follower.refresh()
-    standing = Standing({"gateway": {"a": "loaded"}}, (LANE,))
+    standing = Standing({"gateway": {"a": "loaded"}}, (LANE,), "a")
     for name in ("one", "two"):
         async with TrafficReporter(store, name, follower, lambda: standing, clock):
             clock.move(30.0)
@@ -223,7 +223,7 @@ async def test_gateways_report(own_redis: RedisServer, leader: redis.asyncio.Red
         report = await reported(leader, name)
         assert (report.gateway, report.seconds, report.version) == (name, 30.0, 5)
         assert report.leased == leased
-        assert report.stages == standing.stages
+        assert (report.stages, report.stable) == (standing.stages, "a")
         assert report.lanes[0].sums == {"requests": 7}
         assert report.lanes[0].histograms["latency"].tolist() == [1, 6]
     assert 0 < await leader.pttl(GATEWAYS_KEY) <= 5000
@@ -234,7 +234,7 @@ async def test_reports_go_on_after_redis_was_away(
 ) -> None:
     own_redis.kill()
     traffic = await open_traffic(settings(own_redis), stack, FIRST)
-    await traffic.report(lambda: Standing({}, (LANE,)), stack)
+    await traffic.report(lambda: Standing({}, (LANE,), "a"), stack)
     await asyncio.sleep(0)
     own_redis.start()
     async with asyncio.timeout(PATIENCE):
@@ -248,15 +248,16 @@ async def test_the_users_of_redis_can_do_that(tmp_path: Path) -> None:
     operator = read_password(password_file(secrets, OPERATOR))
     with running(tmp_path / "redis", password=operator, access=access) as server:
         url = SecretStr(server.url)
-        rollout = open_redis(url, Login("rollout", password_file(secrets, "rollout")))
+        leader = open_redis(url, Login(OPERATOR, password_file(secrets, OPERATOR)))
         gateway = open_redis(url, Login("gateway", password_file(secrets, "gateway")))
-        async with rollout, gateway:
-            await publish(rollout, LEASED)
+        async with leader, gateway:
+            await publish(leader, LEASED)
             store = TrafficStore(gateway)
             follower = Follower(store, FIRST)
             assert await follower.refresh()
             assert follower.assign("u").release == "b"
-            async with TrafficReporter(store, "one", follower, lambda: Standing({}, ()), Clock()):
+            standing = Standing({}, (), "a")
+            async with TrafficReporter(store, "one", follower, lambda: standing, Clock()):
                 pass
-            assert await rollout.zrangebyscore(GATEWAYS_KEY, "-inf", "+inf") == [b"one"]
-            assert (await reported(rollout, "one")).version == 5
+            assert await leader.zrangebyscore(GATEWAYS_KEY, "-inf", "+inf") == [b"one"]
+            assert (await reported(leader, "one")).version == 5

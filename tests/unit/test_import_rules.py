@@ -27,6 +27,7 @@ BREACHES = [
     ("algorithms", "services/domain/ids.py", "from recsys.common.v1 import common_pb2"),
     ("services", "services/gateway/funnel.py", "from services.rank import pipeline"),
     ("services", "services/rank/wire.py", "from services.prerank import wire"),
+    ("services", "services/rollout/spec.py", "from services.gateway import stats"),
     ("libraries", "services/inference/stage.py", "from services.rank import settings"),
     ("libraries", "services/domain/ids.py", "from services.chassis import log"),
     ("chassis", "services/chassis/log.py", "from services.domain import stages"),

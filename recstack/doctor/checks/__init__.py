@@ -12,6 +12,7 @@ from recstack.doctor.checks import (
     release,
     services,
     stages,
+    traffic,
 )
 from recstack.doctor.facts import Facts
 from recstack.doctor.finding import Finding
@@ -36,6 +37,11 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("stages answer in time", stages.slow),
     ("stages answer at all", stages.failing),
     ("the log is read", log.behind),
+    ("the traffic policy can be read", traffic.malformed),
+    ("a rollout service leads", traffic.leaderless),
+    ("gateways apply the traffic policy", traffic.behind),
+    ("gateways have the stable release", traffic.stable_missing),
+    ("the canary has its lease", traffic.unleased),
 )
 
 

@@ -10,8 +10,9 @@ from recstack.doctor.gather.places import WORKER
 from recstack.doctor.gather.redis import look_at_redis
 from recstack.doctor.gather.release import release_of
 from recstack.doctor.gather.services import look_at_services
+from recstack.doctor.gather.traffic import look_at_traffic
 from recstack.doctor.target import Target
-from recstack.processes import GATEWAY
+from recstack.processes import GATEWAY, ROLLOUT
 
 
 async def facts_of(target: Target) -> Facts:
@@ -22,6 +23,7 @@ async def facts_of(target: Target) -> Facts:
         look_at_redis(target),
         asyncio.to_thread(release_of, plan),
     )
+    reached = redis.users[0].trouble is None
     answering = seen.serving(GATEWAY) or seen.serving(WORKER)
     return Facts(
         now=target.clock(),
@@ -33,4 +35,5 @@ async def facts_of(target: Target) -> Facts:
         backlogs=backlogs,
         disks=disks_of(plan),
         certificates=certificates_of(plan),
+        traffic=await look_at_traffic(target, seen.serving(ROLLOUT)) if reached else None,
     )

@@ -1,7 +1,7 @@
 """Where each service of a stack should be."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recstack.doctor.gather.ports import Owner
 from recstack.doctor.target import Target
@@ -13,13 +13,20 @@ from recstack.processes import (
     GATEWAY_PORT,
     HTTP_PORT,
     METRICS,
+    ROLLOUT,
+    ROLLOUT_PORT,
     STAGES,
 )
 from services.chassis.address import joined
 
 WORKER = "worker-0"
 STANDALONE = "recstack.standalone"
-PORTS: Mapping[str, int] = {GATEWAY: GATEWAY_PORT, **STAGES, EVENTS: EVENTS_PORT}
+PORTS: Mapping[str, int] = {
+    GATEWAY: GATEWAY_PORT,
+    **STAGES,
+    EVENTS: EVENTS_PORT,
+    ROLLOUT: ROLLOUT_PORT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ class Place:
         port: of gRPC.
         metrics: of /metrics, and of the whole HTTP API of a worker.
         others: that it has as well; the first of a gateway is that of HTTP.
+        metrics_host: where /metrics is, if it is not at the same host; empty: it is.
     """
 
     name: str
@@ -38,6 +46,7 @@ class Place:
     port: int
     metrics: int
     others: tuple[int, ...] = ()
+    metrics_host: str = ""
 
     @property
     def address(self) -> str:
@@ -62,7 +71,17 @@ class Place:
 def places(target: Target) -> tuple[Place, ...]:
     """Every process of the stack, those of the gateway first."""
     stages = () if target.plan.workers else STAGES
-    return (*_gateways(target), *(_place(target, name) for name in (*stages, EVENTS)))
+    others = (_place(target, name) for name in (*stages, EVENTS))
+    return (*_gateways(target), *others, *_rollout(target))
+
+
+def _rollout(target: Target) -> Iterator[Place]:
+    """Of services that are elsewhere it is one of those that are named, or nobody's business."""
+    if ROLLOUT in target.at:
+        yield _place(target, ROLLOUT)
+    elif target.plan.has_rollout and not target.at:
+        here = _place(target, ROLLOUT)
+        yield replace(here, host=target.plan.rollout_host, metrics_host=here.host)
 
 
 def _gateways(target: Target) -> Iterator[Place]:

@@ -30,7 +30,7 @@ PROGRAMS = ("redis", "valkey")
 
 async def look_at_redis(target: Target) -> tuple[Redis, tuple[Backlog, ...]]:
     """Asks it as the operator and as each service, or as the user of its address."""
-    url, logins = SecretStr(target.plan.redis_url), _logins(target)
+    url, logins = SecretStr(target.plan.redis_url), logins_of(target)
     own, address = target.own_redis, _address(target.plan.redis_url)
     if own and (stranger := _stranger(target)):
         user = RedisUser(next(iter(logins)), RedisTrouble.OTHER, "it was not asked")
@@ -60,7 +60,8 @@ def _stranger(target: Target) -> str:
     return told or str(ports.holder(port) or "somebody who cannot be told")
 
 
-def _logins(target: Target) -> dict[str, Login]:
+def logins_of(target: Target) -> dict[str, Login]:
+    """Who it is asked as: the one who may see most first."""
     security = target.plan.security
     if security.redis_passwords is None:
         name = target.login.user or urlsplit(target.plan.redis_url).username or "default"

@@ -46,7 +46,7 @@ async def _look(
     plan: Plan, place: Place, client: httpx.AsyncClient
 ) -> tuple[Service, Scrape | None]:
     listening = await _listening(place.host, place.metrics if place.shared else place.port)
-    metrics = url_of(plan, place.host, place.metrics)
+    metrics = url_of(plan, place.metrics_host or place.host, place.metrics)
     shown = await scrape(client, f"{metrics}/metrics") if listening else None
     service = Service(
         name=place.name,

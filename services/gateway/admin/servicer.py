@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 from recsys.gateway.v1 import admin_pb2 as pb
 from recsys.gateway.v1 import admin_pb2_grpc
 
-from services.chassis.address import is_loopback
 from services.chassis.errors import StartupError
 from services.chassis.interceptors import BoundaryInterceptor
 from services.chassis.server import listen
+from services.chassis.token import check_unseen, read_token
+from services.chassis.token_interceptor import TokenInterceptor
 from services.gateway.admin.status import Reporter
-from services.gateway.admin.token import Token, read_token
 from services.gateway.admin.wire import releases_response, status_response, to_holders
 from services.gateway.release_control import ReleaseControl
 from services.gateway.settings import GatewaySettings
@@ -23,7 +22,6 @@ from services.inference.holder import HolderError
 from services.inference.servicer import abort
 
 NAME = pb.DESCRIPTOR.services_by_name["AdminService"].full_name
-AUTHORIZATION = "authorization"
 MAX_BYTES = 64 * 1024  # of a request: all are short
 
 
@@ -70,31 +68,6 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
         return pb.UnloadReleaseResponse(holders=to_holders(holdings))
 
 
-class TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
-    """Whoever does not have the token learns nothing, not even which methods there are."""
-
-    def __init__(self, token: Token) -> None:
-        self._token = token
-        self._refusal = grpc.unary_unary_rpc_method_handler(_refuse)
-
-    async def intercept_service(
-        self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]
-        ],
-        details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any]:
-        given = dict(details.invocation_metadata).get(AUTHORIZATION)
-        return await continuation(details) if self._token.admits(given) else self._refusal
-
-
-async def _refuse(_request: Any, context: Any) -> NoReturn:
-    await context.abort(
-        grpc.StatusCode.UNAUTHENTICATED, 'this needs the metadata "authorization: Bearer TOKEN"'
-    )
-    raise AssertionError("abort raises")
-
-
 async def open_admin(
     reporter: Reporter, releases: ReleaseControl, settings: GatewaySettings, stack: AsyncExitStack
 ) -> int | None:
@@ -107,11 +80,7 @@ async def open_admin(
     token = read_token(settings.admin_token_file, settings.admin_token.get_secret_value())
     if token is None:
         return None
-    if not settings.tls.serves and not is_loopback(settings.admin_host):
-        raise StartupError(
-            f"AdminService on {settings.admin_host} would show its token: there is no TLS",
-            "set tls_certificate and tls_key, or leave admin_host as it is",
-        )
+    check_unseen("AdminService", settings.admin_host, settings.tls)
     server = grpc.aio.server(
         interceptors=[TokenInterceptor(token), BoundaryInterceptor("admin")],
         options=(

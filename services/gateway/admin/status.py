@@ -1,6 +1,6 @@
 """What a gateway process says of itself."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from os import getpid
@@ -15,7 +15,10 @@ PACKAGE = "recstack"
 
 @dataclass(frozen=True, slots=True)
 class StageState:
-    """A kind of call; `address` is empty when it does not leave the process."""
+    """A kind of call, "canary.rank" in another lane than stable's.
+
+    `address` is empty when it does not leave the process.
+    """
 
     stage: str
     address: str
@@ -81,15 +84,16 @@ class Reporter:
             process_id=getpid(),
             started_at=self._started_at,
             releases={name: len(release) for name, release in loaded.items() if release},
-            stages=[
-                StageState(
-                    guard.name,
-                    self._addresses.get(guard.name, ""),
-                    guard.breaker.tripped,
-                    guard.breaker.trips,
-                )
-                for guard in self._gateway.guards.all
-            ],
+            stages=list(self._stages()),
             settings=self._settings,
             certificate_expires_at=None if certificate is None else expires_at(certificate),
         )
+
+    def _stages(self) -> Iterator[StageState]:
+        stable, *others = self._gateway.lanes.open()
+        guards = [("", guard) for guard in stable.guards.all]
+        guards += [(f"{lane.arm}.", guard) for lane in others for guard in lane.guards.of_releases]
+        for prefix, guard in guards:
+            address = self._addresses.get(guard.name, "")
+            tripped, trips = guard.breaker.tripped, guard.breaker.trips
+            yield StageState(prefix + guard.name, address, tripped, trips)

@@ -103,10 +103,14 @@ class Admission:
         Raises:
             OverloadedError: there is no room for it.
         """
-        if self.in_flight >= self.limit.value * priority.share:
+        if not self.room(priority):
             self.refused[Why.LIMIT, priority] += 1
             self._window.refused += 1
             raise OverloadedError("too many calls at once", self._retry * (0.5 + self._spread()))
+
+    def room(self, priority: Priority) -> bool:
+        """Whether there is room for a call of this priority now."""
+        return self.in_flight < self.limit.value * priority.share
 
     def observe(self, delay: float) -> None:
         """A list was made, or given up, in `delay` seconds; see `delay.made_in`."""

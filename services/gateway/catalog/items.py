@@ -7,11 +7,11 @@ from enum import Enum
 from typing import TypeVar
 
 from services.chassis.redis import RedisError
-from services.domain.arrays import U64
 from services.gateway.catalog.limits import check_expiry, check_item_ids, check_items
 from services.gateway.counted import Counted
 from services.gateway.errors import NotFoundError, UnavailableError
 from services.gateway.item_view import ItemView
+from services.gateway.lanes.views import Views
 from services.gateway.limits import Good, check_id
 from services.gateway.metrics import count_faults
 from services.gateway.requests import Changed, Fault
@@ -44,7 +44,10 @@ class ItemState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ItemInfo:
-    """What is known of an item; `put_at`: when it was last put, unix seconds, 0: never."""
+    """What is known of an item; `put_at`: when it was last put, unix seconds, 0: never.
+
+    `in_release`: whether a release that is loaded has it.
+    """
 
     item: Item
     state: ItemState
@@ -77,8 +80,8 @@ class Items:
     item table cannot be reached: then a part may be done, and to send the call again does no harm.
     """
 
-    def __init__(self, view: ItemView, takedown: Takedown, config: ItemsConfig) -> None:
-        self._view = view
+    def __init__(self, views: Views, takedown: Takedown, config: ItemsConfig) -> None:
+        self._views = views
         self._takedown = takedown
         self._config = config
 
@@ -124,18 +127,9 @@ class Items:
                 raise UnavailableError(f"the item table did not answer ({failure.reason.value})")
             return self._info(item_id)
 
-    def ids(self, keys: U64) -> list[str]:
-        """Ids of items by their keys; empty where nobody knows it."""
-        release, table = self._view.release, self._takedown.table
-        rows = release.catalog.rows_of(keys).tolist()
-        records = map(table.get, keys.tolist())
-        return [
-            release.catalog.ids[row] if row >= 0 else record.item_id if record else ""
-            for row, record in zip(rows, records, strict=True)
-        ]
-
     def _info(self, item_id: str) -> ItemInfo:
-        row = self._view.row_of(item_id)
+        view = self._views.of(item_id)
+        row = view.row_of(item_id)
         key = Item(item_id).key
         record = self._takedown.table.get(key)
         if record is None and row is None:
@@ -145,17 +139,8 @@ class Items:
         if record is not None and record.put_at:
             item = record
         else:
-            item = self._released(item_id, row, record)
+            item = _released(view, item_id, row, record)
         return ItemInfo(item, self._state(key), row is not None, put_at)
-
-    def _released(self, item_id: str, row: int | None, record: ItemRecord | None) -> Item:
-        """An item nobody put, as the release has it."""
-        expires_at = record.expires_at if record is not None and not record.deleted else 0
-        if row is None:
-            return Item(item_id, expires_at=expires_at)
-        text = self._view.release.text(row)
-        tags = self._view.release.catalog.tags(row)
-        return Item(item_id, text.title, text.categories, tags, expires_at=expires_at)
 
     def _state(self, key: int) -> ItemState:
         reason = out_reason(self._takedown.table, key, self._config.now())
@@ -192,6 +177,16 @@ class Items:
             except (RedisError, TimeoutError) as error:
                 message = f"the item table did not answer ({type(error).__name__})"
                 raise UnavailableError(message) from error
+
+
+def _released(view: ItemView, item_id: str, row: int | None, record: ItemRecord | None) -> Item:
+    """An item nobody put, as its release has it."""
+    expires_at = record.expires_at if record is not None and not record.deleted else 0
+    if row is None:
+        return Item(item_id, expires_at=expires_at)
+    text = view.release.text(row)
+    tags = view.release.catalog.tags(row)
+    return Item(item_id, text.title, text.categories, tags, expires_at=expires_at)
 
 
 def _values(good: Good[G]) -> list[G]:

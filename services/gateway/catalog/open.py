@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ TIDY_SECONDS = 3600.0
 TIDY_ITEMS = 1000  # forgotten at once
 DAY_SECONDS = 86_400
 
+Held = Callable[[], Sequence[GatewayRelease]]
+
 _log = get_logger("catalog")
 
 
@@ -34,9 +37,7 @@ class Catalog:
         return Catalog(ItemTable(None), None)
 
 
-async def open_catalog(
-    settings: GatewaySettings, stack: AsyncExitStack, release: GatewayRelease
-) -> Catalog:
+async def open_catalog(settings: GatewaySettings, stack: AsyncExitStack, held: Held) -> Catalog:
     """The item table in the Redis of the settings, read once; followed until the stack ends.
 
     A Redis that is away is no reason not to start: the table is read when it comes.
@@ -44,7 +45,7 @@ async def open_catalog(
     Args:
         settings: which Redis.
         stack: ends the following.
-        release: its items are not forgotten.
+        held: the releases that are loaded, whose items are not forgotten.
 
     Raises:
         StartupError: the address of Redis cannot be read.
@@ -58,25 +59,25 @@ async def open_catalog(
         await catalog.table.refresh()
     except RedisError as error:
         _log.warning("started without the item table", error=str(error))
-    for work in (follow(catalog.table, FOLLOW_SECONDS), _tidy(catalog, release)):
+    for work in (follow(catalog.table, FOLLOW_SECONDS), _tidy(catalog, held)):
         stack.push_async_callback(end, asyncio.create_task(work))
     return catalog
 
 
-async def _tidy(catalog: Catalog, release: GatewayRelease) -> None:
+async def _tidy(catalog: Catalog, held: Held) -> None:
     """Forgets for ever what was deleted or expired TOMBSTONE_DAYS ago."""
     while True:
         try:
-            await forget_old(catalog, release, int(time.time()))
+            await forget_old(catalog, held(), int(time.time()))
         except RedisError as error:
             _log.warning("old items are not forgotten now", error=str(error))
         await asyncio.sleep(TIDY_SECONDS)
 
 
-async def forget_old(catalog: Catalog, release: GatewayRelease, now: int) -> int:
+async def forget_old(catalog: Catalog, releases: Sequence[GatewayRelease], now: int) -> int:
     """Removes records of items that left every answer TOMBSTONE_DAYS before `now`; how many.
 
-    Those that the release has stay: it would show them again.
+    Those that a release has stay: it would show them again.
 
     Raises:
         RedisError: Redis does not answer.
@@ -85,7 +86,8 @@ async def forget_old(catalog: Catalog, release: GatewayRelease, now: int) -> int
         return 0
     before = now - TOMBSTONE_DAYS * DAY_SECONDS
     old = [record.item_id for record in catalog.table.gone(before)]
-    rows = release.catalog.rows_of(item_keys(old)).tolist()
-    old = [item_id for item_id, row in zip(old, rows, strict=True) if row < 0]
+    for release in releases:
+        rows = release.catalog.rows_of(item_keys(old)).tolist()
+        old = [item_id for item_id, row in zip(old, rows, strict=True) if row < 0]
     ends = await catalog.store.forget(old[:TIDY_ITEMS], before, now)
     return sum(end is None for end in ends)

@@ -7,7 +7,7 @@ from services.domain.events import EventType
 from services.domain.outcome import Failure
 from services.gateway.answer import Answer, AnsweredItem
 from services.gateway.explain.explanation import Explanation, StageReport
-from services.gateway.gateway import Recorded
+from services.gateway.recording import Recorded
 from services.gateway.users import ExportedItem, UserExport
 
 Json = dict[str, Any]

@@ -41,7 +41,7 @@ class Guard(Generic[Q, R]):
         name: the stage, also its series in the stats.
         client: the stage.
         breaker: stops asking while the stage keeps failing.
-        meter: counts.
+        meter: counts; None: nobody does.
         clock: the time now.
     """
 
@@ -50,7 +50,7 @@ class Guard(Generic[Q, R]):
         name: str,
         client: StageClient[Q, R],
         breaker: Breaker,
-        meter: Meter,
+        meter: Meter | None,
         clock: Clock,
     ) -> None:
         self.name = name
@@ -70,14 +70,16 @@ class Guard(Generic[Q, R]):
         outcome = await self._outcome(query, timeout, fault)
         seconds = self._clock() - start
         self._settle(outcome.failure, timeout)
-        self._meter.add(seconds, error=outcome.failure is not None)
-        count_failure(self.name, outcome.failure)
+        if self._meter is not None:
+            self._meter.add(seconds, error=outcome.failure is not None)
+            count_failure(self.name, outcome.failure)
         return Answered(outcome.value, outcome.failure, seconds)
 
     def _skipped(self, failure: Failure) -> Answered[R]:
         """The stage is not asked."""
-        self._meter.skip()
-        count_failure(self.name, failure)
+        if self._meter is not None:
+            self._meter.skip()
+            count_failure(self.name, failure)
         return Answered(None, failure, 0.0)
 
     async def _outcome(self, query: Q, timeout: float, fault: Callable[[R], str]) -> Outcome[R]:

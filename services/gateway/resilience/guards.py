@@ -1,6 +1,6 @@
 """The stages of one gateway, each behind its own guard."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from services.domain.context import UserContext
@@ -53,6 +53,11 @@ class Guards:
     erasures: Guard[EraseQuery, Erased]
 
     @property
+    def of_releases(self) -> "tuple[Guard[Any, Any], ...]":
+        """Those of the stages that answer from releases."""
+        return self.recall, self.similar, self.prerank, self.rank, self.rerank
+
+    @property
     def all(self) -> "tuple[Guard[Any, Any], ...]":
         """Every guard, in the order above."""
         return (
@@ -69,11 +74,12 @@ class Guards:
         )
 
 
-def guarded(stages: Stages, settings: BreakerSettings, stats: Stats, clock: Clock) -> Guards:
-    """Guards around the stages; the names are the series of the stats."""
+def guarded(stages: Stages, settings: BreakerSettings, stats: Stats | None, clock: Clock) -> Guards:
+    """Guards around the stages; the names are the series of the stats. None: nobody counts."""
 
     def guard(name: str, client: StageClient[Q, R]) -> Guard[Q, R]:
-        return Guard(name, client, Breaker(settings, clock), stats.meter(name), clock)
+        meter = stats.meter(name) if stats is not None else None
+        return Guard(name, client, Breaker(settings, clock), meter, clock)
 
     return Guards(
         contexts=guard("feature_store", stages.contexts),
@@ -86,4 +92,18 @@ def guarded(stages: Stages, settings: BreakerSettings, stats: Stats, clock: Cloc
         events=guard("events", stages.events),
         profiles=guard("profiles", stages.profiles),
         erasures=guard("erasures", stages.erasures),
+    )
+
+
+def lane_guards(
+    stages: Stages, settings: BreakerSettings, stats: Stats | None, clock: Clock, shared: Guards
+) -> Guards:
+    """New guards around what answers from releases; those of the feature store are the shared."""
+    return replace(
+        guarded(stages, settings, stats, clock),
+        contexts=shared.contexts,
+        marks=shared.marks,
+        events=shared.events,
+        profiles=shared.profiles,
+        erasures=shared.erasures,
     )

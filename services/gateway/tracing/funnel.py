@@ -37,9 +37,15 @@ class TracedFunnel(Funnel):
         super().__init__(*funnel)
         self._tracing = tracing
 
-    async def run(self, asked: ListRequest, seconds: float, explain: bool = False) -> Trace:
+    async def run(
+        self,
+        asked: ListRequest,
+        seconds: float,
+        explain: bool = False,
+        context: UserContext | None = None,
+    ) -> Trace:
         """See Funnel; what became of the request is put on the span of its server."""
-        trace = await super().run(asked, seconds, explain)
+        trace = await super().run(asked, seconds, explain, context)
         if (span := self._tracing.current()) is not None:
             _describe(span, trace, explain)
         return trace

@@ -44,9 +44,11 @@ class FollowerConfig:
 class Follower:
     """The policy as this gateway knows it. An async context, within which it is followed.
 
-    A policy that cannot be read changes nothing. Its canary has users only until its lease
-    expires by the clock of this process, counted from before Redis was asked: whoever is cut off
-    or was frozen is on stable no later than the lease has expired in Redis.
+    A policy that cannot be read changes nothing. One that is older than another before it, as after
+    a loss of data in Redis, is applied without its canary: that may have been taken back since. A
+    canary has users only until its lease expires by the clock of this process, counted from before
+    Redis was asked: whoever is cut off or was frozen is on stable no later than the lease has
+    expired in Redis.
 
     Args:
         store: where the policy is; None: nowhere, and `first` holds for ever.
@@ -67,6 +69,7 @@ class Follower:
         self._applied = self._calm = first
         self._until = -math.inf
         self._read_at = -math.inf
+        self._newest = first.version
         self._document: bytes | None = None  # the one that was looked at last
         self._unsaved: Policy | None = None
         self._away = False
@@ -165,13 +168,20 @@ class Follower:
             _log.warning("the traffic policy is gone, the one before holds")
             return None
         try:
-            self._unsaved = parse(document)
+            policy = parse(document)
         except PolicyError as error:
             self.malformed = str(error)
             ERRORS.labels("malformed").inc()
             _log.error("the traffic policy is malformed, the one before holds", error=str(error))
             return None
-        return self._unsaved
+        if policy.version < self._newest:
+            self.malformed = f"version {policy.version} came after version {self._newest}"
+            ERRORS.labels("older").inc()
+            _log.error("the traffic policy is an old one, it has no canary", error=self.malformed)
+            policy = policy.without_canary()
+        self._newest = max(policy.version, self._newest)
+        self._unsaved = policy
+        return policy
 
     def _apply(self, policy: Policy, until: float) -> None:
         """`until`: when its lease expires, by the clock."""

@@ -20,6 +20,9 @@ class Followed(Protocol):
     malformed: str
 
     @property
+    def applied(self) -> Policy: ...
+
+    @property
     def age(self) -> float: ...
 
     def policy(self, now: float) -> Policy: ...
@@ -33,11 +36,12 @@ class TrafficCollector(Collector):
         self._clock = clock
 
     def collect(self) -> Iterator[Metric]:
-        """Version, the canary's share, whether Redis has a malformed one, and when it was read."""
+        """Version, the canary's share, had and planned, whether it can be read, and when it was."""
         policy = self._follower.policy(self._clock())
         for name, value in (
             ("recstack_gateway_traffic_policy_version", policy.version),
             ("recstack_gateway_traffic_canary_ratio", policy.weight / 100),
+            ("recstack_gateway_traffic_canary_planned_ratio", self._follower.applied.weight / 100),
             ("recstack_gateway_traffic_policy_malformed", bool(self._follower.malformed)),
             ("recstack_gateway_traffic_policy_age_seconds", self._follower.age),
         ):

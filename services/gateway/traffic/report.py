@@ -9,38 +9,37 @@ from typing import Self
 from services.chassis.log import get_logger
 from services.chassis.redis import RedisError
 from services.chassis.tasks import end
-from services.domain.arrays import I64
-from services.domain.traffic import Arm
 from services.domain.traffic_report import GatewayReport, LaneReport
 from services.gateway.releases import Holding
 from services.gateway.resilience.budget import Clock
-from services.gateway.stats import COUNTERS
 from services.gateway.traffic.follow import Follower
 from services.gateway.traffic.metrics import ERRORS
 from services.gateway.traffic.store import TrafficStore
+from services.inference.holder import ReleaseState
 
 REPORT_EVERY_SECONDS = 1.0
 
 _log = get_logger("traffic")
 
 
-def stages_of(holdings: Iterable[Holding]) -> dict[str, dict[str, str]]:
-    """The stages of a report; of a holder that did not say, nothing is known to be loaded."""
-    return {
-        f"{one.holder} {one.address}".rstrip(): {}
-        if one.problem
-        else {
+def stages_of(
+    holdings: Iterable[Holding], missing: Mapping[tuple[str, str], str]
+) -> dict[str, dict[str, str]]:
+    """The stages of a report; of a holder that did not say, nothing is known to be loaded.
+
+    `missing`: holder and release → why it does not even begin to load it.
+    """
+    stages = {}
+    for one in holdings:
+        states = {
             release: f"{record.state.value}: {record.reason}".removesuffix(": ")
             for release, record in one.records.items()
         }
-        for one in holdings
-    }
-
-
-def lane_report(release: str, arm: Arm, row: I64) -> LaneReport:
-    """A lane of a report; `row`: its series of requests, [WIDTH], as Stats.totals() has it."""
-    sums = dict(zip(COUNTERS, row[: len(COUNTERS)].tolist(), strict=True))
-    return LaneReport(release, arm, sums, {"latency": row[len(COUNTERS) :]})
+        for (holder, release), reason in missing.items():
+            if holder == one.holder:
+                states.setdefault(release, f"{ReleaseState.REFUSED.value}: {reason}")
+        stages[f"{one.holder} {one.address}".rstrip()] = {} if one.problem else states
+    return stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +49,12 @@ class Standing:
     Attributes:
         stages: gateway or stage → release → loaded, or how far it is.
         lanes: what was counted since the gateway began.
+        stable: the release that answers everybody else.
     """
 
     stages: Mapping[str, Mapping[str, str]]
     lanes: tuple[LaneReport, ...]
+    stable: str
 
 
 class TrafficReporter:
@@ -109,6 +110,7 @@ class TrafficReporter:
             leased=policy.leased,
             stages=standing.stages,
             lanes=standing.lanes,
+            stable=standing.stable,
         )
 
     async def _run(self) -> None:

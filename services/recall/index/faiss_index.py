@@ -10,6 +10,7 @@ import numpy as np
 
 from models.schema.manifest import ReleaseError
 from services.domain.arrays import F32, I32
+from services.inference.background import give_way
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class VectorIndex:
             index = faiss.read_index(str(path))
         except RuntimeError as error:
             raise ReleaseError(f"{path} is not a usable index: {error}") from error
+        give_way()
         return VectorIndex(index, depth)
 
     def __len__(self) -> int:

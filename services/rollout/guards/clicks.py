@@ -8,16 +8,16 @@ from services.rollout.guards.people import fewer
 
 
 class Clicks(Guard):
-    """Fewer of the canary's lists are clicked.
+    """The canary's lists have fewer clicks; a list may have several.
 
     Attributes:
         tolerance: the share of the control's rate that the canary may lack.
         effect: the drop, as a share of the control's rate, that is to be found soonest.
-        samples: lists clicked in both arms together before there is any verdict.
+        samples: clicks in both arms together before there is any verdict.
     """
 
     name: ClassVar[str] = "clicks"
-    unit: ClassVar[str] = "lists clicked in both arms"
+    unit: ClassVar[str] = "clicks in both arms"
 
     tolerance: Share = 0.02
     effect: Effect = 0.2
@@ -34,6 +34,6 @@ class Clicks(Guard):
 
     def explain(self) -> str:
         return (
-            f"clicks: the share of lists clicked, user by user, is more than "
+            "clicks: the number of clicks a list, with the user as the unit, is more than "
             f"{self.tolerance:.4g} of it below the control's"
         )

@@ -8,16 +8,16 @@ from services.rollout.guards.people import fewer
 
 
 class Conversions(Guard):
-    """Fewer of the canary's lists lead to a conversion.
+    """The canary's lists lead to fewer conversions, such as purchases.
 
     Attributes:
         tolerance: the share of the control's rate that the canary may lack.
         effect: the drop, as a share of the control's rate, that is to be found soonest.
-        samples: lists converted in both arms together before there is any verdict.
+        samples: conversions in both arms together before there is any verdict.
     """
 
     name: ClassVar[str] = "conversions"
-    unit: ClassVar[str] = "lists converted in both arms"
+    unit: ClassVar[str] = "conversions in both arms"
 
     tolerance: Share = 0.05
     effect: Effect = 0.3
@@ -33,6 +33,6 @@ class Conversions(Guard):
 
     def explain(self) -> str:
         return (
-            f"conversions: the share of lists converted, user by user, is more than "
-            f"{self.tolerance:.4g} of it below the control's"
+            "conversions: the number of conversions a list, with the user as the unit, is more "
+            f"than {self.tolerance:.4g} of it below the control's"
         )

@@ -8,8 +8,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.domain.arrays import Bools
+from services.domain.arrays import I64, Bools
 from services.rollout.evidence import F64, Evidence
+from services.rollout.sequential import part
 from services.rollout.verdict import Kind, Verdict
 
 SUSPECT = math.log(20)
@@ -31,6 +32,7 @@ class Measure:
         evidence: logarithm of the evidence (e-value) that the canary is worse than allowed.
         worse: whether the canary's value is worse by as much as matters.
         ready: whether there is enough data to call the canary good.
+        part: of several things the guard looks at, the one the values are of: place in its parts.
     """
 
     canary: F64
@@ -38,6 +40,7 @@ class Measure:
     evidence: F64
     worse: Bools
     ready: Bools
+    part: I64 | None = None
 
     def crossed(self, threshold: float) -> Bools:
         """Whether the canary was to be taken back after a block or before: [..., T]."""
@@ -55,6 +58,7 @@ class Guard(BaseModel, ABC):
         name: in the YAML and in verdicts.
         judges: whether it can roll back; else it only holds.
         unit: what samples are.
+        parts: names of what it looks at, when there are several.
         samples: before there are so many in each arm, it does not call a canary good.
     """
 
@@ -63,6 +67,7 @@ class Guard(BaseModel, ABC):
     name: ClassVar[str]
     judges: ClassVar[bool] = True
     unit: ClassVar[str] = "requests"
+    parts: ClassVar[tuple[str, ...]] = ()
 
     samples: Samples = 100
 
@@ -85,6 +90,7 @@ class Guard(BaseModel, ABC):
         if not len(canary.ends):
             return Verdict(Kind.HOLD, self.name, "no data")
         found = self.measure(control, canary)
+        alpha = part(alpha, canary.coarsened)
         threshold = -math.log(alpha)
         numbers = {
             "canary": float(found.canary[-1]),
@@ -93,6 +99,8 @@ class Guard(BaseModel, ABC):
             "threshold": 1 / alpha,
         }
         values = f"canary {numbers['canary']:.4g}, control {numbers['control']:.4g}"
+        if found.part is not None:
+            values = f"{self.parts[found.part[-1]]}: {values}"
         if not all(map(math.isfinite, numbers.values())):
             known = {name: value for name, value in numbers.items() if math.isfinite(value)}
             return Verdict(Kind.HOLD, self.name, f"no data, or not a number: {values}", known)

@@ -5,10 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from services.rollout.evidence import F64, Evidence
+from services.rollout.evidence import Evidence
 from services.rollout.guards.blocks import enough, means, running, weighted
 from services.rollout.guards.guard import Guard, Measure, Samples, Share
-from services.rollout.sequential import paired
+from services.rollout.guards.quantiles import quantiles_before, up_to
+from services.rollout.sequential import mean, paired
 
 POINTS = (0.25, 0.5, 0.75)
 
@@ -33,16 +34,15 @@ class Scores(Guard):
     def measure(self, control: Evidence, canary: Evidence) -> Measure:
         sides, distances = [], []
         shown = canary.scores.sum(axis=-1), control.scores.sum(axis=-1)
-        for point in POINTS:
-            bound = quantile_bucket(control.scores, point)
-            parts = below(canary.scores, bound), below(control.scores, bound)
+        bounds = quantiles_before(control.scores, POINTS)
+        for parts in zip(up_to(canary.scores, bounds), up_to(control.scores, bounds), strict=True):
             apart = means(parts[0], shown[0]) - means(parts[1], shown[1])
             sides += [
                 paired(weighted(sign * apart - self.distance, *shown)) for sign in (1.0, -1.0)
             ]
             distances.append(np.abs(running(parts[0], shown[0]) - running(parts[1], shown[1])))
         distance = np.max(distances, axis=0)
-        evidence = np.logaddexp.reduce(sides, axis=0) - math.log(len(sides))
+        evidence = mean(np.stack(sides), axis=0)
         worse = distance > self.distance
         zero = np.where(np.isfinite(distance), 0.0, math.nan)
         return Measure(distance, zero, evidence, worse, enough(*shown, self.samples))
@@ -52,17 +52,3 @@ class Scores(Guard):
             "scores: the share of scores up to a quartile of the control's differs "
             f"by more than {self.distance:.4g}"
         )
-
-
-def quantile_bucket(scores: F64, share: float) -> F64:
-    """The bucket of the quantile of all blocks before each, -1 where there are none: [..., T]."""
-    below_each = np.cumsum(np.cumsum(scores, axis=-2) - scores, axis=-1)
-    total = below_each[..., -1]
-    bucket = (below_each < share * total[..., None]).sum(axis=-1)
-    return np.asarray(np.where(total > 0, bucket, -1), np.float64)
-
-
-def below(scores: F64, bound: F64) -> F64:
-    """Scores in the buckets up to the bound of their block, [..., T]."""
-    buckets = np.arange(scores.shape[-1])
-    return np.asarray(np.where(buckets <= bound[..., None], scores, 0.0).sum(axis=-1), np.float64)

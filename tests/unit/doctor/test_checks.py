@@ -13,6 +13,7 @@ from recstack.doctor.facts import (
     Certificate,
     Disk,
     Facts,
+    Follower,
     Limits,
     Redis,
     RedisTrouble,
@@ -21,6 +22,7 @@ from recstack.doctor.facts import (
     ReleaseTrouble,
     Service,
     Stage,
+    Traffic,
 )
 from recstack.doctor.finding import Finding, Severity
 from recstack.doctor.report import lines, wrong
@@ -31,22 +33,26 @@ GIB = 2**30
 GATEWAY = Service("gateway", "127.0.0.1:50050", True, {}, "SERVING", ("r1",))
 RANK = Service("rank", "127.0.0.1:50054", True, {}, "SERVING", ("r1",))
 EVENTS = Service("events", "127.0.0.1:50049", True, {}, "SERVING", ())
+ROLLOUT = Service("rollout", "127.0.0.1:50048", True, {}, "SERVING", ())
 OPERATOR, STORE = RedisUser("operator", None), RedisUser("feature_store", None)
 REDIS = Redis("127.0.0.1:6399", (OPERATOR, STORE), NOW + 0.5, NOW, {"maxmemory": "0"})
 STAGES = (Stage("recall", [0.01] * 3), Stage("rank", [0.02] * 3))
 ASKED = Asked(3, "", STAGES, (NOW + 1, NOW))
 DISK = Disk(Path("var"), "logs", 10 * GIB, 100 * GIB, 10**6)
 CERTIFICATE = Certificate(Path("rank.crt"), NOW + 100 * DAY)
+FOLLOWER = Follower("host-7-ab", 3)
+TRAFFIC = Traffic(True, "", 3, "r1", "r2", 10.0, True, (FOLLOWER, Follower("host-8-cd", 3)))
 WELL = Facts(
     NOW,
     Limits(),
-    (GATEWAY, RANK, EVENTS),
+    (GATEWAY, RANK, EVENTS, ROLLOUT),
     REDIS,
     Release("var/releases", "r1"),
     ASKED,
     (Backlog("events:0", "counters", 5.0, 7),),
     (DISK,),
     (CERTIFICATE,),
+    TRAFFIC,
 )
 
 
@@ -57,11 +63,19 @@ def refused(trouble: RedisTrouble, *, user: int = 0) -> Redis:
 
 
 def services(**changes: Any) -> tuple[Service, ...]:
-    return GATEWAY, replace(RANK, **changes), EVENTS
+    return GATEWAY, replace(RANK, **changes), EVENTS, ROLLOUT
 
 
 def stages(**changes: Any) -> Asked:
     return replace(ASKED, stages=(STAGES[0], replace(STAGES[1], **changes)))
+
+
+def traffic(**changes: Any) -> Traffic:
+    return replace(TRAFFIC, **changes)
+
+
+def follower(**changes: Any) -> Traffic:
+    return traffic(followers=(TRAFFIC.followers[1], replace(FOLLOWER, **changes)))
 
 
 def release(trouble: ReleaseTrouble) -> Release:
@@ -118,6 +132,15 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("stage_failing", {"asked": stages(failures=["UNAVAILABLE"])}, "1 of 3: UNAVAILABLE"),
     ("breaker_open", {"services": services(breakers=("recall",))}, "circuit breaker"),
     ("event_lag", {"backlogs": (Backlog("events:1", "files", 120.0, 9),)}, "waits for 120 s, 9"),
+    ("policy_malformed", {"traffic": Traffic(True, "weight: a number")}, "weight: a number"),
+    ("no_rollout_leader", {"traffic": traffic(leader=False)}, "rollout:leader"),
+    ("policy_behind", {"traffic": follower(version=2)}, "version 3; host-7-ab applies 2"),
+    (
+        "stable_missing",
+        {"traffic": follower(lacking={"rank 127.0.0.1:50054": "refused: bad hash"})},
+        "rank 127.0.0.1:50054: refused: bad hash",
+    ),
+    ("lease_expired", {"traffic": traffic(leased=False)}, "10 percent"),
 ]
 
 
@@ -177,6 +200,18 @@ def test_what_a_service_said_before_it_ended_is_told_when_none_runs() -> None:
     gone = tuple(replace(one, **DOWN, said="port 50054 is taken") for one in WELL.services)
     (finding,) = found(services=gone, asked=Asked())
     assert "rank said: port 50054 is taken" in finding.evidence
+
+
+def test_a_stack_without_rollouts_is_well() -> None:
+    services = tuple(one for one in WELL.services if one.name != "rollout")
+    for seen in (None, Traffic(), traffic(canary="", weight=0.0, leased=False)):
+        assert found(services=services, traffic=seen) == []
+
+
+def test_a_rollout_service_that_is_away_is_not_blamed_for_having_no_leader() -> None:
+    away = tuple(replace(one, **DOWN) if one.name == "rollout" else one for one in WELL.services)
+    faults = [one.fault for one in found(services=away, traffic=traffic(leader=False))]
+    assert faults == ["service_down"]
 
 
 def test_warnings_alone_are_no_illness() -> None:

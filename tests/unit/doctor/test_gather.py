@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,9 @@ input()  # services.rank
 
 
 def plan(folder: Path, offset: int = 0, workers: int = 0) -> Plan:
-    return Plan(Workspace(folder / "var", offset), HOST, str(folder / "releases"), workers)
+    token = Security(admin_token=folder / "admin.token")
+    where = Workspace(folder / "var", offset), HOST, str(folder / "releases")
+    return Plan(*where, workers, security=token)
 
 
 def listener(told: str) -> "tuple[subprocess.Popen[str], int]":
@@ -97,6 +100,17 @@ def test_a_service_may_be_elsewhere(tmp_path: Path) -> None:
     assert (found["rank"].address, found["rank"].metrics) == (joined("::1", 6000), 7000)
     assert (found["gateway"].host, found["gateway"].others[0]) == ("gateway", 8080)
     assert found["recall"].address == f"{HOST}:50052"
+    assert "rollout" not in found, "it listens on its own loopback unless it is named"
+    named = Target(plan(tmp_path), Limits(), at=addresses(["rollout=far:1"]))
+    assert [one.address for one in places(named) if one.name == "rollout"] == ["far:1"]
+
+
+def test_the_rollout_service_has_its_token_on_loopback_and_its_metrics_with_the_others(
+    tmp_path: Path,
+) -> None:
+    away = replace(plan(tmp_path), host="192.0.2.1")
+    (rollout,) = (one for one in places(Target(away, Limits())) if one.name == "rollout")
+    assert (rollout.address, rollout.metrics_host) == ("127.0.0.1:50048", "192.0.2.1")
 
 
 @pytest.mark.parametrize("given", ["rank", "rank=6000", "rank=host:", "ranker=host:1"])

@@ -17,9 +17,9 @@ from recstack.cli import app
 from services.chassis.channel import open_channel
 from services.chassis.errors import StartupError
 from services.chassis.tls import OFF, Tls
+from services.domain.traffic import Arm
 from services.gateway.admin.servicer import NAME, open_admin
 from services.gateway.admin.status import Reporter
-from services.gateway.admin.token import Token, read_token
 from services.gateway.release import GatewayRelease
 from services.gateway.release_control import ReleaseControl
 from services.gateway.settings import GatewaySettings
@@ -108,14 +108,17 @@ async def test_the_status_is_that_of_the_gateway(
     while not breaker.tripped:
         breaker.failed()
         clock.move(0.1)
+    world.gateway.lanes.lane(release.id, Arm.CONTROL)
     async with serving(world, control, deadline_seconds=0.25, recall_limit=500) as port:
         status = await asked(port)
     assert status.started_at == 1_700_000_000
     assert status.releases == {world.gateway.release.id: len(world.gateway.release)}
     by_name = {stage.stage: stage for stage in status.stages}
-    assert list(by_name) == [guard.name for guard in world.gateway.guards.all]
+    beside = [f"control.{stage}" for stage in ("recall", "similar", "prerank", "rank", "rerank")]
+    assert list(by_name) == [*(guard.name for guard in world.gateway.guards.all), *beside]
     assert by_name["rank"] == admin.Stage("rank", "rank:50054", True, 1)
     assert by_name["recall"] == admin.Stage("recall", "", False, 0)
+    assert by_name["control.rank"] == admin.Stage("control.rank", "rank:50054", False, 0)
     assert status.limits == {
         "deadline_ms": 250,
         "request_bytes": 4 * 2**20,
@@ -207,36 +210,6 @@ async def test_stages_forget_a_release_after_the_last_gateway(world: World, tmp_
     assert stage.left == [0]
     assert [gateway.start for gateway in stage.gateways] == ["r2", "r2"]
     assert [record.release for record in stage.records] == ["r2"]
-
-
-def test_tokens_that_are_none(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    file.write_text("short\n")
-    with pytest.raises(StartupError, match="has 5 bytes") as short:
-        read_token(file, SECRET)
-    assert "short" not in f"{short.value} {short.value.hint}"
-    with pytest.raises(StartupError, match="has 15 bytes"):
-        read_token(None, SECRET[1:])
-    with pytest.raises(StartupError, match="cannot be read"):
-        read_token(tmp_path / "absent", SECRET)
-    file.write_text("")
-    with pytest.raises(StartupError, match="has 0 bytes"):
-        read_token(file, "")
-
-
-def test_the_file_goes_before_the_value(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    file.write_text("f" * 16 + "\n")
-    token = read_token(file, SECRET)
-    assert token is not None
-    assert token.admits("Bearer " + "f" * 16)
-    assert not token.admits(f"Bearer {SECRET}")
-
-
-def test_bytes_of_any_kind_are_refused() -> None:
-    token = Token(SECRET.encode())
-    for given in (None, b"\xff\xfe", "Bearer ünd", b"Bearer \x00"):
-        assert not token.admits(given)
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1:1", "gateway:1", "0.0.0.0:1", "[2001:db8::1]:1"])

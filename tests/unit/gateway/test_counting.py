@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from services.chassis.errors import InvalidArgumentError
 from services.domain.outcome import CallError, Reason
+from services.domain.traffic import Arm
 from services.gateway.collectors import BreakerCollector, StatsCollector, register
 from services.gateway.counted import Counted
 from services.gateway.errors import NotFoundError, UnavailableError
@@ -89,13 +90,16 @@ async def test_a_list_of_all_items_is_short(world: World, own: CollectorRegistry
 async def test_a_breaker_says_that_it_is_open(release: GatewayRelease) -> None:
     clock, own = Clock(), CollectorRegistry()
     world = make_world(release, clock)
-    register(own, BreakerCollector(world.gateway.guards))
+    register(own, BreakerCollector(world.gateway.lanes))
     world["rank"].mode = "call_error"
     skipped = {"stage": "rank", "reason": "BREAKER_OPEN"}
     before = count("stage_failures", **skipped)
+    world.gateway.lanes.lane(release.id, Arm.CONTROL)
     for _ in range(7):
         await world.gateway.recommend(RecommendInput(user_id="u", k=3), "id")
         clock.move(0.03)
+    control = {"arm": "control", "stage": "rank"}
+    assert own.get_sample_value(f"{PREFIX}lane_breaker_open", control) == 0
     for stage, is_open in (("rank", 1), ("recall", 0)):
         labels = {"stage": stage}
         assert own.get_sample_value(f"{PREFIX}breaker_open", labels) == is_open

@@ -100,7 +100,7 @@ async def test_changes_of_items_that_cannot_be_read_do_not_count(
         setting.clock.move(SLOW)
         raise RedisError("away")
 
-    monkeypatch.setattr(setting.world.gateway._takedown.table, "reach", away)
+    monkeypatch.setattr(setting.world.gateway.lanes.stable.funnel.takedown.table, "reach", away)
     assert await setting.ask() == [pytest.approx(0.0)]
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from services.chassis.errors import InvalidArgumentError
+from services.domain.traffic import Policy
+from services.gateway.lanes.lane import Routing
 from services.gateway.release import GatewayRelease
 from services.gateway.release_control import OWN, ReleaseControl
 from services.gateway.release_upkeep import LINGER_SECONDS, ReleaseUpkeep
+from services.gateway.requests import RecommendInput
 from services.inference.holder import (
     HolderAwayError,
     NoSuchReleaseError,
@@ -21,7 +24,8 @@ from services.inference.keeper import ReleaseKeeper
 from services.inference.slots import ReleaseSlots
 from services.inference.store import ReleaseStore
 from tests.unit.gateway.clock import Clock
-from tests.unit.gateway.world import make_release
+from tests.unit.gateway.told import Told
+from tests.unit.gateway.world import make_release, make_world
 
 PATIENCE = 30.0
 ADDRESSES = {"rank": "rank:50054"}
@@ -80,6 +84,12 @@ class Several:
 
     async def everywhere(self, *releases: str) -> None:
         await self.tended(lambda: all(self.control.everywhere(one) for one in releases))
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No turn is waited for that others on this machine take."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
 @pytest.fixture
@@ -173,6 +183,48 @@ async def test_a_release_that_cannot_be_loaded_stops_nothing(several: Several) -
     several.named = ("r1", "r4", "r2")
     await several.everywhere("r1", "r2")
     assert set(several.states()[OWN]) == {"r1", "r2"}
+
+
+async def test_why_a_release_is_missing_is_known_until_it_is_there(several: Several) -> None:
+    several.named = ("r1", "r4")
+    several.stages["recall"].away = True
+    await several.upkeep.tend()
+    assert set(several.upkeep.missing) == {(OWN, "r4"), ("rank", "r4")}, "recall may have it"
+    assert several.upkeep.missing["rank", "r4"].startswith("no release r4 in ")
+    make_release(several.folder / "r4", release_id="r4")
+    several.stages["recall"].away = False
+    await several.everywhere("r4")
+    assert not several.upkeep.missing
+    several.named = ("r1", "r5")
+    await several.upkeep.tend()
+    several.named = ("r1",)
+    await several.upkeep.tend()
+    assert not several.upkeep.missing
+
+
+async def test_the_release_of_the_start_goes_once_it_answers_nobody(several: Several) -> None:
+    policy = Told(Policy(1, "r1", "r2", weight=100.0))
+
+    def named() -> tuple[str, ...]:
+        return policy.applied.releases
+
+    control = ReleaseControl(
+        several.slots(), several.stages, ADDRESSES, named, answering=lambda: lanes.releases()
+    )
+    world = make_world(Routing(policy, control), deadline_seconds=60.0)
+    lanes = world.gateway.lanes
+    several.control, several.upkeep = control, ReleaseUpkeep(control, several.clock, lanes.tidy)
+    await several.everywhere("r1", "r2")
+    assert (lanes.of("u").lane.release.id, lanes.stable.release.id) == ("r2", "r1")
+    with pytest.raises(ReleaseInUseError, match="traffic names"):
+        await control.unload("r1", "r2")
+    policy.applied = Policy(2, "r2")
+    several.clock.move(LINGER_SECONDS + 1)
+    await several.upkeep.tend()
+    assert several.states() == only("r2")
+    assert (lanes.releases(), control.start) == (("r2",), "r2")
+    made = await world.gateway.recommend(RecommendInput(user_id="u"), "id")
+    assert made.release == "r2"
 
 
 async def test_a_gateway_that_starts_waits_for_what_traffic_names(several: Several) -> None:

@@ -123,7 +123,7 @@ def test_off_nothing_is_wrapped(release: GatewayRelease) -> None:
     stage = Stage()
     assert traced_client("rank", stage) is stage
     assert type(batching(stage)) is Batching
-    assert type(make_world(release).gateway._funnel) is Funnel
+    assert type(make_world(release).gateway.lanes.stable.funnel) is Funnel
 
 
 @pytest.fixture

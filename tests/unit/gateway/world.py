@@ -44,6 +44,7 @@ from services.domain.user_state import (
 from services.gateway.admission.admission import Admission
 from services.gateway.catalog.open import Catalog
 from services.gateway.gateway import Gateway
+from services.gateway.lanes.lane import Routing
 from services.gateway.pipeline import make_gateway
 from services.gateway.release import GatewayRelease
 from services.gateway.settings import GatewaySettings
@@ -61,20 +62,23 @@ R = TypeVar("R")
 
 
 def make_release(
-    folder: Path, pins: Mapping[str, int] | None = None, release_id: str = "r1"
+    folder: Path,
+    pins: Mapping[str, int] | None = None,
+    release_id: str = "r1",
+    ids: Sequence[str] = IDS,
 ) -> GatewayRelease:
     """Row r has the id item-r, the category of its parity, the tag of its remainder by 3, and is
-    the r-th most popular."""
+    the r-th most popular. `ids`: others, as many."""
     for name in ("catalog", "recall"):
         (folder / name).mkdir(parents=True)
-    np.save(folder / layout.CATALOG_KEYS, item_keys(IDS))
+    np.save(folder / layout.CATALOG_KEYS, item_keys(ids))
     np.save(folder / layout.CATALOG_CATEGORY_OFFSETS, np.arange(ITEMS + 1))
     np.save(folder / layout.CATALOG_CATEGORY_CODES, np.arange(ITEMS, dtype=np.int32) % 2)
     np.save(folder / layout.CATALOG_TAG_OFFSETS, np.arange(ITEMS + 1))
     np.save(folder / layout.CATALOG_TAG_CODES, np.arange(ITEMS, dtype=np.int32) % 3)
     np.save(folder / layout.POPULAR_ROWS, np.arange(ITEMS, dtype=np.int32))
     np.save(folder / layout.POPULAR_SCORES, np.linspace(1, 0.1, ITEMS, dtype=np.float32))
-    StringColumn.write(folder / layout.CATALOG_IDS, IDS)
+    StringColumn.write(folder / layout.CATALOG_IDS, ids)
     StringColumn.write(folder / layout.CATALOG_TITLES, [f"Title {row}" for row in range(ITEMS)])
     schema = FeatureSchema(categories=CATEGORIES, tags=TAGS)
     schema.write(folder)
@@ -219,7 +223,7 @@ class World:
 
 
 def make_world(
-    release: GatewayRelease,
+    release: GatewayRelease | Routing,
     clock: Callable[[], float] = time.monotonic,
     catalog: Catalog | None = None,
     admission: Admission | None = None,

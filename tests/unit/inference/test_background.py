@@ -9,9 +9,23 @@ from threading import Event, Thread
 
 import pytest
 
-from services.inference.background import SWITCH_SECONDS, Pace, give_back, in_background
+from services.inference.background import (
+    PART_SECONDS,
+    SHARE,
+    SWITCH_SECONDS,
+    give_back,
+    give_way,
+    in_background,
+    paced,
+)
 
 PATIENCE = 30.0
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No turn is waited for that others on this machine take."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
 def _join(name: str) -> None:
@@ -54,10 +68,7 @@ def test_one_work_at_a_time() -> None:
     assert (sorted(ended), most) == ([0, 1, 2], [1, 1, 1])
 
 
-def test_the_processes_of_a_host_take_turns(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_the_processes_of_a_host_take_turns(tmp_path: Path) -> None:
     begun, may_end, ended = Event(), Event(), Event()
 
     def work() -> None:
@@ -90,16 +101,58 @@ def test_without_a_place_for_the_lock_it_goes_on(
     assert ended.wait(PATIENCE)
 
 
-def test_a_pace_sleeps_in_proportion_to_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    now, slept = [100.0], list[float]()
-    monkeypatch.setattr(time, "thread_time", lambda: now[0])
-    monkeypatch.setattr(time, "sleep", slept.append)
-    pace = Pace(0.25)
-    pace()  # from here on
-    for worked in (2.0, 0.0, 1.0):
-        now[0] += worked
-        pace()
-    assert slept == [6.0, 0.0, 3.0]
+class Hand:
+    """The clock of a thread's CPU time, and what the thread slept."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+        monkeypatch.setattr(time, "thread_time", lambda: self.now)
+        monkeypatch.setattr(time, "sleep", self.slept.append)
+
+    def work(self, seconds: float) -> None:
+        self.now += seconds
+        give_way()
+
+
+def test_a_paced_work_sleeps_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
+    hand = Hand(monkeypatch)
+    with paced(0.25):
+        for worked in (2.0, 0.0, 1.0):
+            hand.work(worked)
+    assert hand.slept == [6.0, 3.0]
+
+
+def test_short_parts_are_slept_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    hand = Hand(monkeypatch)
+    with paced(0.5):
+        hand.work(0.6 * PART_SECONDS)
+        assert hand.slept == []
+        hand.work(0.6 * PART_SECONDS)
+    assert hand.slept == [pytest.approx(1.2 * PART_SECONDS)]
+
+
+def test_outside_of_paced_work_nothing_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    hand = Hand(monkeypatch)
+    hand.work(1.0)
+    with paced(0.25), paced(1.0):
+        hand.work(1.0)
+    with paced(0.25):
+        pass
+    hand.work(1.0)
+    assert hand.slept == []
+
+
+def test_works_in_the_background_are_paced(monkeypatch: pytest.MonkeyPatch) -> None:
+    hand, ended = Hand(monkeypatch), Event()
+
+    def work() -> None:
+        hand.work(1.0)
+        ended.set()
+
+    in_background("work", work)
+    assert ended.wait(PATIENCE)
+    assert hand.slept == [pytest.approx(1 / SHARE - 1)]
 
 
 def test_memory_can_be_given_back() -> None:

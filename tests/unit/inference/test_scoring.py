@@ -14,6 +14,7 @@ from services.domain.outcome import Reason
 from services.domain.stages import Scores
 from services.inference.fit import check_fit, check_inline, check_vector
 from services.inference.scoring import score_fitting
+from services.inference.session import GraphError
 from tests.unit.inference.queries import CHANNELS, candidates
 
 
@@ -51,6 +52,23 @@ def test_every_query_gets_the_scores_of_its_own_candidates(shapes: list[tuple[in
             assert outcome.failure is not None
             assert outcome.failure.reason is Reason.INVALID
             assert outcome.failure.message == "candidates.rows: bad"
+
+
+def test_a_query_on_which_the_graph_fails_fails_alone() -> None:
+    def score(queries: Sequence[Query]) -> Scores:
+        rows = np.concatenate([query.candidates.rows for query in queries]).astype(np.float32)
+        if len(rows) % 2:
+            raise GraphError("rank.onnx: out of bounds")
+        return Scores(rows, rows[:, None])
+
+    queries = [Query(candidates(i, count)) for i, count in enumerate((2, 3, 4))]
+    first, second, third = score_fitting(queries, check, score)
+    assert second.failure is not None
+    assert second.failure.reason is Reason.INTERNAL
+    assert second.failure.message == "rank.onnx: out of bounds"
+    for query, outcome in ((queries[0], first), (queries[2], third)):
+        assert outcome.value is not None
+        assert outcome.value.blended.tolist() == query.candidates.rows.tolist()
 
 
 @pytest.mark.parametrize(

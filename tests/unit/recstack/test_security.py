@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from recstack.cli import app
-from recstack.processes import EVENTS, STAGES, Plan
+from recstack.processes import EVENTS, ROLLOUT, STAGES, Plan
 from recstack.redis_users import USERS
 from recstack.security import CLIENT, SERVICES, Security
 from recstack.stack import ready_line
@@ -42,7 +42,7 @@ def plan(certificates: Path) -> Plan:
 
 def test_each_service_has_files_of_its_own(plan: Plan, certificates: Path) -> None:
     found = told(plan)
-    assert found.keys() == {"gateway", EVENTS, *STAGES}
+    assert found.keys() == {"gateway", EVENTS, ROLLOUT, *STAGES}
     users = {user.name for user in USERS}
     for service, told_it in found.items():
         name = f"RECSTACK_{service.upper()}_"
@@ -54,7 +54,7 @@ def test_each_service_has_files_of_its_own(plan: Plan, certificates: Path) -> No
         if service in users:
             expected[f"{name}REDIS_USER"] = service
             expected[f"{name}REDIS_PASSWORD_FILE"] = f"/secrets/redis-{service}.password"
-        if service == "gateway":
+        if service in ("gateway", ROLLOUT):
             expected[f"{name}ADMIN_TOKEN_FILE"] = "/secrets/admin.token"
         assert told_it == expected
 
@@ -62,9 +62,9 @@ def test_each_service_has_files_of_its_own(plan: Plan, certificates: Path) -> No
 def test_a_worker_is_told_what_its_stages_would_be(plan: Plan) -> None:
     apart = {name: value for one in told(plan).values() for name, value in one.items()}
     together = told(replace(plan, workers=2))
-    assert together.keys() == {EVENTS, "worker-0", "worker-1"}
+    assert together.keys() == {EVENTS, "worker-0", "worker-1", ROLLOUT}
     assert together["worker-0"] == together["worker-1"]
-    assert {**together["worker-0"], **together[EVENTS]} == apart
+    assert {**together["worker-0"], **together[EVENTS], **together[ROLLOUT]} == apart
 
 
 def test_another_redis_has_users_of_its_own(plan: Plan) -> None:

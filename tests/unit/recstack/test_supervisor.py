@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,31 @@ async def test_a_child_that_refuses_to_start_ends_the_start_with_its_own_words(
     assert supervisor.pids == {}
     gc.collect()
     assert not caplog.records, "no stack trace of what was given up"
+
+
+async def test_a_child_that_is_not_needed_holds_nothing_up(tmp_path: Path) -> None:
+    refuses = "import sys; sys.stderr.write('rollout: no token'); sys.exit(2)"
+    dies = "import sys; sys.exit(1)"
+    hangs = "import signal; signal.pause()"
+    for name, code, words in (
+        ("refuses", refuses, "rollout: no token"),
+        ("dies", dies, "dies ended with exit code 1"),
+        ("hangs", hangs, "no answer from hangs"),
+    ):
+        said: list[str] = []
+        spare = replace(child(tmp_path, name, code), needed=False)
+        patience = replace(FAST, ready=1.0) if name == "hangs" else FAST
+        supervisor = Supervisor([[child(tmp_path, "a", WAITS), spare]], said.append, patience)
+        async with running(supervisor):
+            assert alive(supervisor.pids["a"])
+            assert words in "\n".join(said)
+
+
+async def test_a_child_that_is_not_needed_is_waited_for_while_it_starts(tmp_path: Path) -> None:
+    slow = f"import time; time.sleep(0.5); {WAITS}"
+    spare = replace(child(tmp_path, "spare", slow), needed=False)
+    async with running(Supervisor([[child(tmp_path, "a", WAITS), spare]], print, FAST)):
+        assert (tmp_path / "spare.sign").exists()
 
 
 async def test_a_child_that_never_answers_is_named(tmp_path: Path) -> None:

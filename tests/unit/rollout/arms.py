@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from services.rollout.evidence import Evidence
+from services.rollout.evidence import LATENCIES, Evidence
 
 REQUESTS, USERS = 100, 200
 
@@ -23,6 +23,7 @@ def arm(blocks: int = 40, start: float = 0.0, **other: npt.ArrayLike) -> Evidenc
         "degraded": ones,
         "short": ones,
         "latency": spread([10, 20, 40, 20, 6, 3, 1], blocks),
+        **{name: spread([10, 40, 36, 9, 3, 2], blocks) for name in LATENCIES[1:]},
         "scores": spread([200, 600, 800, 400], blocks),
         "pairs": 2000.0 * 1999 * ones,
         "same": 40_000 * ones,

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from services.rollout import controller
-from services.rollout.controller import Phase, State, begin, decide
+from services.rollout.controller import State, begin, decide
 from services.rollout.evidence import Evidence
 from services.rollout.guards import GUARDS
+from services.rollout.phase import Phase
 from services.rollout.spec import parse_spec
 from services.rollout.verdict import Kind
 from tests.unit.rollout.arms import arm

@@ -72,3 +72,17 @@ def test_there_is_nothing_coarser_than_a_block(blocks):
 def test_a_coarser_look_finds_the_same_fault():
     control, canary = arm(80).coarser(), arm(80, errors=5).coarser()
     assert Errors().check(control, canary, 0.001).kind is Kind.ROLL_BACK
+
+
+def test_it_is_known_how_often_it_was_made_coarser():
+    assert arm(0).coarsened == 0
+    evidence = arm(8)
+    assert evidence.coarsened == 0
+    fresh = arm(4, start=8.0)
+    for times in (1, 2):
+        evidence = evidence.coarser()
+        joined = {
+            f.name: np.concatenate([getattr(evidence, f.name), getattr(fresh, f.name)])
+            for f in fields(Evidence)
+        }
+        assert Evidence(**joined).coarsened == times

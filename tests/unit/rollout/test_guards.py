@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from services.rollout.evidence import LATENCIES
 from services.rollout.guards import GUARDS
+from services.rollout.guards.blocks import more_often
 from services.rollout.guards.clicks import Clicks
 from services.rollout.guards.conversions import Conversions
 from services.rollout.guards.coverage import Coverage
@@ -14,6 +16,7 @@ from services.rollout.guards.diversity import Diversity
 from services.rollout.guards.errors import Errors
 from services.rollout.guards.lists import Lists
 from services.rollout.guards.overlap import Overlap
+from services.rollout.guards.quantiles import NONE, quantiles_before, up_to
 from services.rollout.guards.scores import Scores
 from services.rollout.guards.slow import Slow
 from services.rollout.verdict import Kind
@@ -22,6 +25,7 @@ from tests.unit.rollout.arms import REQUESTS, USERS, arm, spread, users
 ALPHA = 0.01
 ADVANCE, HOLD, ROLL_BACK = Kind.ADVANCE, Kind.HOLD, Kind.ROLL_BACK
 ONE_BAD_BLOCK = np.where(np.arange(40) == 20, 90.0, 1.0)
+SLOWER = spread([0, 5, 35, 36, 19, 5])
 NO_CLICKS = np.zeros((40, USERS))
 
 CASES = [
@@ -40,6 +44,11 @@ CASES = [
     (Slow(), {"latency": spread([5, 10, 30, 30, 10, 10, 5])}, ROLL_BACK),
     (Slow(ratio=10), {"latency": spread([5, 10, 30, 30, 10, 10, 5])}, ADVANCE),
     (Slow(), {"latency": spread([0, 0, 0, 0, 0, 0, 100])}, ROLL_BACK),
+    (Slow(), {"latency_rank": SLOWER}, ROLL_BACK),
+    (Slow(), {"latency_recall": SLOWER}, ROLL_BACK),
+    (Slow(ratio=10), {"latency_rank": SLOWER}, ADVANCE),
+    (Slow(), {"latency_rank": spread([50, 50, 0, 0, 0, 0])}, ADVANCE),
+    (Slow(), {"latency_rank": 0}, ADVANCE),
     (Degraded(), {"degraded": 1}, ADVANCE),
     (Degraded(), {"degraded": 10}, ROLL_BACK),
     (Degraded(), {"degraded": ONE_BAD_BLOCK}, ADVANCE),
@@ -57,6 +66,7 @@ CASES = [
     (Clicks(), {"user_clicks": users(0.08)}, HOLD),
     (Clicks(), {"user_clicks": users(0.02)}, ROLL_BACK),
     (Clicks(), {"user_clicks": NO_CLICKS}, ROLL_BACK),
+    (Clicks(), {"user_clicks": 3 * users(0.2)}, ADVANCE),
     (Clicks(tolerance=0.9), {"user_clicks": users(0.1)}, ADVANCE),
     (Conversions(), {}, ADVANCE),
     (Conversions(), {"user_conversions": NO_CLICKS}, ROLL_BACK),
@@ -182,3 +192,54 @@ def test_the_bound_of_slow_is_known_before_the_block():
     assert measured.control[-1] > measured.canary[-1]
     same = Slow().measure(control, control)
     np.testing.assert_array_equal(same.control, same.canary)
+
+
+def test_what_is_slower_is_named():
+    verdict = Slow().check(arm(), arm(latency_rank=SLOWER), ALPHA)
+    assert "rank above the control's P" in verdict.reason
+    assert "prerank" not in verdict.reason
+    assert verdict.numbers["canary"] > 1.5 * verdict.numbers["control"] > 0
+    whole = spread([0, 0, 0, 0, 0, 0, 100])
+    assert "requests above" in Slow().check(arm(), arm(latency=whole), ALPHA).reason
+
+
+def test_a_median_is_found_when_incidents_hide_the_tail():
+    hidden, usual = ([0, 10, 70, 0, 0, 20], [0, 70, 10, 0, 0, 20])
+    control = arm(latency_rank=spread(usual))
+    verdict = Slow().check(control, arm(latency_rank=spread(hidden)), ALPHA)
+    assert verdict.kind is ROLL_BACK
+    assert "rank above the control's P50:" in verdict.reason
+
+
+def test_stages_nobody_counts_add_one_to_the_mean():
+    nothing = dict.fromkeys(LATENCIES[1:], 0)
+    whole = {"latency": spread([5, 10, 30, 30, 10, 10, 5])}
+    alone = Slow().measure(arm(**nothing), arm(**nothing, **whole)).evidence[-1]
+    control, canary = arm(), arm(**whole)
+    beside = Slow().measure(control, canary).evidence[-1]
+    bounds = quantiles_before(control.latency, [0.95])
+    parts = [
+        (arm.latency.sum(axis=-1) - up_to(arm.latency, bounds)[0]) * (bounds[0] > NONE)
+        for arm in (canary, control)
+    ]
+    known = control.latency.sum(axis=-1) * (bounds[0] > NONE)
+    found = more_often((parts[0], known), (parts[1], known), 1.25, 0.01, 100).evidence[-1]
+    assert alone == pytest.approx(np.log((np.exp(found) + 8) / 9))
+    assert beside < alone
+
+
+def test_an_arm_without_a_request_yet_has_fewer_buckets():
+    shown = np.zeros((40, 160))
+    shown[:, 80:90] = 10
+    wide = arm(**dict.fromkeys(LATENCIES, shown), scores=shown)
+    none = arm(**dict.fromkeys(LATENCIES, np.zeros((40, 1))), scores=np.zeros((40, 1)))
+    for guard in (Slow(), Scores()):
+        assert guard.check(wide, none, ALPHA).kind is HOLD
+        assert guard.check(none, wide, ALPHA).kind is HOLD
+
+
+def test_evidence_that_is_weighed_anew_needs_more():
+    control, canary = arm(21), arm(21, errors=3)  # the last block stays as short as it was
+    once = Errors().check(control, canary, ALPHA).numbers["threshold"]
+    again = Errors().check(control.coarser(), canary.coarser(), ALPHA).numbers["threshold"]
+    assert (once, again) == (pytest.approx(1 / ALPHA), pytest.approx(3 / ALPHA))

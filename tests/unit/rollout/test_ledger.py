@@ -8,13 +8,13 @@ import pytest
 from services.domain.traffic import Arm
 from services.domain.traffic_report import GatewayReport, LaneReport
 from services.rollout import ledger as ledgers
-from services.rollout.evidence import EvidenceError
+from services.rollout.evidence import WIDE, EvidenceError
 from services.rollout.ledger import entered, opened
 
 RELEASES = {Arm.CONTROL: "r1", Arm.CANARY: "r2"}
 
 
-def lane(arm, requests, errors=0, release=None, latency=(0, 0, 0), **histograms):
+def lane(arm, requests, errors=0, release=None, latency=(0, 0, 0, 0), **histograms):
     histograms = {"latency": latency, **histograms}
     return LaneReport(
         release or RELEASES[arm],
@@ -43,12 +43,12 @@ def test_a_block_is_what_was_counted_between_two_looks_by_all_gateways():
     ledger = look(
         ledger,
         105.0,
-        report("a", lane(Arm.CONTROL, 60, 6, latency=(9, 1, 0)), lane(Arm.CANARY, 52, 4)),
+        report("a", lane(Arm.CONTROL, 60, 6, latency=(9, 1, 4, 0)), lane(Arm.CANARY, 52, 4)),
         report("b", lane(Arm.CONTROL, 10, 1), lane(Arm.CANARY, 3, 2)),
     )
     assert ledger.control.requests.tolist() == [13]
     assert ledger.control.errors.tolist() == [2]
-    assert ledger.control.latency.tolist() == [[9, 1, 0]]
+    assert ledger.control.latency.tolist() == [[10, 4]]
     assert ledger.canary.requests.tolist() == [15]
     assert ledger.canary.errors.tolist() == [2]
     assert (ledger.canary.starts.tolist(), ledger.canary.ends.tolist()) == ([100], [105])
@@ -57,10 +57,10 @@ def test_a_block_is_what_was_counted_between_two_looks_by_all_gateways():
 def test_blocks_follow_one_another():
     ledger = opened(0.0, [])
     for second in range(1, 6):
-        canary = lane(Arm.CANARY, 10 * second, second, latency=(second, 0, second))
+        canary = lane(Arm.CANARY, 10 * second, second, latency=(second, 0, 0, second))
         ledger = look(ledger, float(second), report("a", canary, seconds=second))
     assert ledger.canary.requests.tolist() == [10] * 5
-    assert ledger.canary.latency.tolist() == [[1, 0, 1]] * 5
+    assert ledger.canary.latency.tolist() == [[1, 1]] * 5
     assert ledger.control.requests.tolist() == [0] * 5
     assert ledger.control.ends.tolist() == [1, 2, 3, 4, 5]
 
@@ -118,8 +118,8 @@ def test_pairs_of_items_are_those_of_all_gateways_in_the_block():
 
 def test_a_histogram_may_come_later():
     ledger = look(opened(0.0, []), 1.0, report("a", seconds=1))
-    ledger = look(ledger, 2.0, report("a", lane(Arm.CANARY, 3, latency=(1, 2, 0)), seconds=2))
-    assert ledger.canary.latency.tolist() == [[0, 0, 0], [1, 2, 0]]
+    ledger = look(ledger, 2.0, report("a", lane(Arm.CANARY, 3, latency=(1, 2, 4)), seconds=2))
+    assert ledger.canary.latency.tolist() == [[0, 0], [3, 4]]
 
 
 def test_other_buckets_are_refused():
@@ -128,7 +128,7 @@ def test_other_buckets_are_refused():
     with pytest.raises(EvidenceError, match="latency: gateways count in different buckets"):
         look(opened(0.0, []), 1.0, one, two)
     ledger = look(opened(0.0, []), 1.0, one)
-    with pytest.raises(EvidenceError, match="latency: 2 buckets beside 3 at other times"):
+    with pytest.raises(EvidenceError, match="latency: 1 buckets beside 2 at other times"):
         look(ledger, 2.0, replace(two, seconds=0.5))
 
 
@@ -145,3 +145,54 @@ def test_a_step_that_waits_long_has_a_bounded_size(monkeypatch):
     assert len(ledger.canary.ends) <= 10
     assert ledger.canary.requests.sum() == 39
     assert (ledger.canary.starts[0], ledger.canary.ends[-1]) == (0, 39)
+
+
+def test_a_late_report_of_a_frozen_gateway_is_ignored():
+    ledger = look(opened(0.0, []), 5.0, report("a", lane(Arm.CANARY, 50, 1), seconds=5))
+    ledger = look(ledger, 10.0, report("a", lane(Arm.CANARY, 20), seconds=3))
+    assert ledger.canary.requests.tolist() == [50, 0]
+    ledger = look(ledger, 15.0, report("a", lane(Arm.CANARY, 60, 1), seconds=15))
+    assert ledger.canary.requests.tolist() == [50, 0, 10]
+    assert ledger.canary.errors.tolist() == [1, 0, 0]
+
+
+def test_a_lane_that_was_opened_again_counts_from_zero():
+    ledger = opened(0.0, [report("a", lane(Arm.CANARY, 50, 9))])
+    ledger = look(ledger, 5.0, report("a", lane(Arm.CANARY, 20, 2)))
+    assert ledger.canary.requests.tolist() == [20]
+    assert ledger.canary.errors.tolist() == [2]
+
+
+def test_stages_have_latencies_of_their_own():
+    rank = lane(Arm.CANARY, 3, latency_rank=(1, 2, 0, 0), latency_recall=(0, 0, 0, 3))
+    canary = look(opened(0.0, []), 1.0, report("a", rank, seconds=1)).canary
+    assert canary.latency_rank.tolist() == [[3, 0]]
+    assert canary.latency_recall.tolist() == [[0, 3]]
+    assert not canary.latency_rerank.any()
+
+
+def test_what_lists_have_in_common_comes_from_the_canarys_shadow():
+    shadow = LaneReport("r2", Arm.SHADOW, {"requests": 9, "compared": 8, "overlap": 2.5}, {})
+    ledger = opened(0.0, [])
+    ledger = look(ledger, 1.0, report("a", lane(Arm.CANARY, 3), shadow, seconds=1))
+    ledger = look(ledger, 2.0, report("a", lane(Arm.CANARY, 4), shadow, seconds=2))
+    assert ledger.canary.compared.tolist() == [8, 0]
+    assert ledger.canary.overlap.tolist() == [2.5, 0]
+    assert ledger.canary.requests.tolist() == [3, 1]
+    assert not ledger.control.compared.any()
+
+
+def test_gateways_that_are_gone_are_forgotten_after_some_others(monkeypatch):
+    monkeypatch.setattr(ledgers, "MAX_GONE", 2)
+    ledger = opened(0.0, [])
+    for second in range(1, 9):
+        ledger = look(ledger, float(second), report(f"g{second}", seconds=0.5))
+    assert list(ledger.reports) == ["g6", "g7", "g8"]
+
+
+def test_arms_have_the_same_buckets_when_one_had_no_request_yet():
+    canary = lane(Arm.CANARY, 3, latency_rank=(0, 0, 1, 2), user_lists=(1, 2, 0))
+    ledger = look(opened(0.0, []), 1.0, report("a", canary, seconds=1))
+    for name in WIDE:
+        assert getattr(ledger.control, name).shape == getattr(ledger.canary, name).shape
+    assert not ledger.control.latency_rank.any()

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from services.rollout.sequential import blocks_at_least, mixture, paired, ratio
+from services.rollout.sequential import blocks_at_least, mixture, paired, part, ratio
 
 SIZES = (
     (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0),
@@ -122,3 +122,10 @@ def test_without_lists_nothing_is_known():
     estimate, variance = ratio(np.zeros(5), np.zeros(5))
     assert np.isnan(estimate)
     assert np.isnan(variance)
+
+
+def test_weighing_anew_spends_no_more_than_twice():
+    parts = [part(0.01, look) for look in range(10_000)]
+    assert parts[0] == pytest.approx(0.01)
+    assert parts == sorted(parts, reverse=True)
+    assert 0.0199 < sum(parts) < 0.02

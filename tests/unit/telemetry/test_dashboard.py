@@ -8,14 +8,23 @@ from typing import Any
 import pytest
 import yaml
 
-from recstack.processes import EVENTS, EVENTS_PORT, GATEWAY, GATEWAY_PORT, METRICS, STAGES
+from recstack.processes import (
+    EVENTS,
+    EVENTS_PORT,
+    GATEWAY,
+    GATEWAY_PORT,
+    METRICS,
+    ROLLOUT,
+    ROLLOUT_PORT,
+    STAGES,
+)
 from tests.unit.telemetry.expressions import problems
 from tests.unit.telemetry.files import DASHBOARD, OBSERVABILITY, PROMTOOL, needs_promtool
 
 BOARD: dict[str, Any] = json.loads(DASHBOARD.read_text())
 PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 QUERIES = [(panel["title"], target["expr"]) for panel in PANELS for target in panel["targets"]]
-PORTS = {GATEWAY: GATEWAY_PORT, **STAGES, EVENTS: EVENTS_PORT}
+PORTS = {GATEWAY: GATEWAY_PORT, **STAGES, EVENTS: EVENTS_PORT, ROLLOUT: ROLLOUT_PORT}
 
 
 @pytest.mark.parametrize(("title", "expression"), QUERIES)

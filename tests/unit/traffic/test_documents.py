@@ -9,9 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain import traffic_document, traffic_report
-from services.domain.traffic import Arm, Layer, LayerArm, Policy, PolicyError
-from services.domain.traffic_document import MAX_BYTES, parse
-from services.domain.traffic_report import GatewayReport, LaneReport, ReportError
+from services.domain.traffic import (
+    AT_ONCE,
+    Arm,
+    Layer,
+    LayerArm,
+    Policy,
+    PolicyError,
+    Shadow,
+)
+from services.domain.traffic_document import MAX_AT_ONCE, MAX_BYTES, parse
+from services.domain.traffic_report import Example, GatewayReport, LaneReport, ReportError
 
 LAYER = {"name": "x", "salt": "x1", "arms": [{"name": "on", "share": 50, "parameters": {"m": 2}}]}
 GOOD: dict[str, Any] = {
@@ -23,6 +31,7 @@ GOOD: dict[str, Any] = {
     "salt": "r7",
     "layers": [LAYER],
     "lease_seconds": 5,
+    "shadow": {"release": "2026-11-30.1", "percent": 5, "at_once": 2},
 }
 NAME = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 
@@ -37,11 +46,23 @@ def test_a_policy_is_read() -> None:
         "r7",
         (Layer("x", "x1", (LayerArm("on", 50.0, {"m": 2.0}),)),),
         5.0,
+        Shadow("2026-11-30.1", 5.0, 2),
     )
 
 
 def test_most_fields_may_be_left_out() -> None:
     assert parse(b'{"version": 1, "stable": "a"}') == Policy(1, "a")
+    shadow = {"release": "b", "percent": 0.5}
+    policy = parse(json.dumps({"version": 1, "stable": "a", "shadow": shadow}))
+    assert policy.shadow == Shadow("b", 0.5, AT_ONCE)
+
+
+def test_a_shadow_is_named_with_and_without_a_lease() -> None:
+    policy = parse(json.dumps(GOOD))
+    assert policy.releases == ("2026-11-01.1", "2026-11-22.1", "2026-11-30.1")
+    assert policy.without_canary().shadow == policy.shadow
+    alone = parse(json.dumps({"version": 1, "stable": "a", "shadow": GOOD["shadow"]}))
+    assert not alone.leased
 
 
 @given(st.integers(0, 2**63 - 1), NAME, NAME, st.floats(0, 50), st.floats(0, 50), NAME)
@@ -49,7 +70,8 @@ def test_what_is_written_is_read_again(
     version: int, stable: str, canary: str, weight: float, control: float, salt: str
 ) -> None:
     layers = (Layer("x", f"{salt}x", (LayerArm("on", weight, {"m": 1.5, "t": "é"}),)),)
-    policy = Policy(version, stable, canary, weight, control, salt, layers)
+    shadow = Shadow(f"{stable}x", weight, 1 + version % MAX_AT_ONCE)
+    policy = Policy(version, stable, canary, weight, control, salt, layers, shadow=shadow)
     assert parse(traffic_document.dump(policy)) == policy
     assert parse(traffic_document.dump(policy).encode()) == policy
 
@@ -81,6 +103,21 @@ def test_what_is_written_is_read_again(
         ({"salt": "a:b"}, "salt"),
         ({"lease_seconds": 0}, "lease_seconds"),
         ({"lease_seconds": 3601}, "lease_seconds"),
+        ({"shadow": "b"}, "shadow: an object expected"),
+        ({"shadow": {"percent": 5}}, "shadow.release"),
+        ({"shadow": {"release": "b/", "percent": 5}}, "shadow.release"),
+        ({"shadow": {"release": "b"}}, "shadow.percent"),
+        ({"shadow": {"release": "b", "percent": 101}}, "shadow.percent"),
+        ({"shadow": {"release": "b", "percent": -1}}, "shadow.percent"),
+        ({"shadow": {"release": "b", "percent": 5, "at_once": 0}}, "shadow.at_once"),
+        ({"shadow": {"release": "b", "percent": 5, "at_once": 65}}, "shadow.at_once"),
+        ({"shadow": {"release": "b", "percent": 5, "at_once": 2.0}}, "shadow.at_once"),
+        ({"shadow": {"release": "b", "percent": 5, "at_once": True}}, "shadow.at_once"),
+        ({"shadow": {"release": "b", "percent": 5, "all": 1}}, "shadow: unknown field 'all'"),
+        (
+            {"shadow": {"release": "2026-11-01.1", "percent": 5}},
+            "shadow.release: that is the stable release",
+        ),
         ({"wieght": 5}, "policy: unknown field 'wieght'"),
         ({"layers": {}}, "layers"),
         ({"layers": [LAYER] * 17}, "layers"),
@@ -158,13 +195,14 @@ REPORT = GatewayReport(
     stages={"gateway": {"a": "loaded"}, "rank 127.0.0.1:50054": {"b": "refused: it is damaged"}},
     lanes=(
         LaneReport("b", Arm.CANARY, {"requests": 3.0}, {"latency": np.array([0, 3, 0], np.int64)}),
+        LaneReport("b", Arm.SHADOW, {}, {}, (Example("r", ("1", "2"), ("2",), 0.5, 1.25),)),
     ),
 )
 
 
 def test_a_report_is_read_again() -> None:
     again = traffic_report.parse(traffic_report.dump(REPORT))
-    (lane,), (before,) = again.lanes, REPORT.lanes
+    (lane, shadow), (before, _) = again.lanes, REPORT.lanes
     assert (again.gateway, again.seconds, again.version, again.leased, again.stages) == (
         REPORT.gateway,
         REPORT.seconds,
@@ -175,6 +213,7 @@ def test_a_report_is_read_again() -> None:
     assert (lane.release, lane.arm, lane.sums) == (before.release, before.arm, before.sums)
     assert lane.histograms["latency"].dtype == np.int64
     np.testing.assert_array_equal(lane.histograms["latency"], before.histograms["latency"])
+    assert shadow == REPORT.lanes[1]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +239,28 @@ def test_a_report_is_read_again() -> None:
         (
             {"lanes": [{"release": "a", "arm": "canary", "sums": {}, "histograms": {"x": [[1]]}}]},
             "histograms",
+        ),
+        (
+            {
+                "lanes": [
+                    {
+                        "release": "a",
+                        "arm": "shadow",
+                        "sums": {},
+                        "histograms": {},
+                        "examples": [
+                            {
+                                "request_id": "r",
+                                "stable": [],
+                                "shadow": [],
+                                "overlap": 1e999,
+                                "latency_ratio": 1,
+                            }
+                        ],
+                    }
+                ]
+            },
+            "examples",
         ),
     ],
 )

@@ -13,11 +13,10 @@ from redis.exceptions import ConnectionError as ConnectionLostError
 from services.domain.traffic import Arm, Policy
 from services.domain.traffic_document import dump
 from services.gateway.releases import Holding
-from services.gateway.stats import BUCKETS, Stats, bucket_of
 from services.gateway.traffic.disk import PolicyFile
 from services.gateway.traffic.follow import Follower, FollowerConfig
 from services.gateway.traffic.metrics import TrafficCollector
-from services.gateway.traffic.report import lane_report, stages_of
+from services.gateway.traffic.report import stages_of
 from services.gateway.traffic.store import Found, TrafficStore
 from services.inference.holder import ReleaseRecord, ReleaseState
 from tests.unit.gateway.clock import Clock
@@ -138,6 +137,27 @@ async def test_no_canary_without_its_own_lease(
     assert follower.assign("u").arm is Arm.CANARY, "it was the lease"
 
 
+async def test_an_older_policy_has_no_canary_until_a_newer_one_comes(store: Answers) -> None:
+    heard, follower = errors("older"), following(store)
+    store.hold(LEASED, 5)
+    await follower.refresh()
+    older = replace(LEASED, version=3, stable="c", control=0.0)
+    store.hold(older, 3)
+    for _ in range(2):
+        await follower.refresh()
+        assert follower.assign("u") == ("c", Arm.STABLE, {}, {})
+    assert follower.applied == older.without_canary()
+    assert follower.malformed == "version 3 came after version 5"
+    assert errors("older") == heard + 1
+    store.hold(replace(LEASED, version=4), 4)
+    await follower.refresh()
+    assert follower.assign("u").arm is Arm.STABLE, "older than the fifth, too"
+    store.hold(replace(LEASED, version=6), 6)
+    await follower.refresh()
+    assert follower.assign("u").arm is Arm.CANARY
+    assert not follower.malformed
+
+
 async def test_a_lease_that_is_taken_away_ends_at_once(store: Answers) -> None:
     follower = following(store)
     store.hold(LEASED, 5)
@@ -222,12 +242,14 @@ async def test_metrics_tell_what_is_applied(store: Answers, clock: Clock) -> Non
     assert told == {
         "recstack_gateway_traffic_policy_version": 5,
         "recstack_gateway_traffic_canary_ratio": 0.4,
+        "recstack_gateway_traffic_canary_planned_ratio": 0.4,
         "recstack_gateway_traffic_policy_malformed": 0,
         "recstack_gateway_traffic_policy_age_seconds": 2.0,
     }
     clock.move(10.0)
     told = exported(TrafficCollector(follower, clock))
     assert told["recstack_gateway_traffic_canary_ratio"] == 0
+    assert told["recstack_gateway_traffic_canary_planned_ratio"] == 0.4, "its lease has expired"
 
 
 async def test_a_start_without_redis_takes_the_copy_without_its_canary(
@@ -321,20 +343,6 @@ async def test_a_policy_that_comes_while_another_is_copied_is_copied_too(
     assert file.read() == Policy(6, "c")
 
 
-def test_counts_of_a_lane_are_reported_by_name(clock: Clock) -> None:
-    stats = Stats(clock)
-    requests = stats.meter("Recommend")
-    requests.add(0.02)
-    requests.add(0.04, error=True, short=True)
-    row = stats.totals()[stats.series.index("Recommend")]
-    lane = lane_report("b", Arm.CANARY, row)
-    assert (lane.release, lane.arm) == ("b", Arm.CANARY)
-    told = {name: lane.sums[name] for name in ("requests", "errors", "degraded", "short")}
-    assert told == {"requests": 2, "errors": 1, "degraded": 0, "short": 1}
-    counts = lane.histograms["latency"]
-    assert (counts.shape, counts[bucket_of(0.02)], counts.sum()) == ((BUCKETS,), 1, 2)
-
-
 def test_of_a_stage_that_does_not_say_nothing_is_known() -> None:
     records = {
         "a": ReleaseRecord("a", ReleaseState.LOADED),
@@ -344,8 +352,13 @@ def test_of_a_stage_that_does_not_say_nothing_is_known() -> None:
         Holding("gateway", "", records),
         Holding("rank", "10.0.0.1:50054", records, "it does not answer"),
     ]
-    assert stages_of(holdings) == {
-        "gateway": {"a": "loaded", "b": "refused: it is damaged"},
+    missing = {("gateway", "c"): "there is no release c", ("rank", "c"): "there is no release c"}
+    assert stages_of(holdings, missing) == {
+        "gateway": {
+            "a": "loaded",
+            "b": "refused: it is damaged",
+            "c": "refused: there is no release c",
+        },
         "rank 10.0.0.1:50054": {},
     }
 

@@ -1,10 +1,12 @@
-"""The token that AdminService asks for."""
+"""The token of those who run the stack."""
 
 import hmac
 from pathlib import Path
 
+from services.chassis.address import is_loopback
 from services.chassis.errors import StartupError
 from services.chassis.redact import protect
+from services.chassis.tls import Tls
 
 MIN_BYTES = 16
 SCHEME = "bearer"
@@ -25,7 +27,7 @@ class Token:
 
 
 def read_token(file: Path | None, value: str) -> Token | None:
-    """The token in the file, else the value; None: there is neither, and no AdminService.
+    """The token in the file, else the value; None: there is neither.
 
     Raises:
         StartupError: the file cannot be read, or the token is too short to be one.
@@ -43,3 +45,16 @@ def read_token(file: Path | None, value: str) -> Token | None:
         )
     protect(secret.decode(errors="replace"))
     return Token(secret)
+
+
+def check_unseen(service: str, host: str, tls: Tls) -> None:
+    """Refuses a place where the token would go over a network in plain text.
+
+    Raises:
+        StartupError: the host is beyond loopback, and there is no TLS.
+    """
+    if not tls.serves and not is_loopback(host):
+        raise StartupError(
+            f"{service} on {host} would show its token: there is no TLS",
+            "set tls_certificate and tls_key, or leave the host as it is",
+        )

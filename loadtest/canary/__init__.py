@@ -1,0 +1,1 @@
+"""The demonstration of canaries: good and bad releases are rolled out to simulated people."""

@@ -1,0 +1,101 @@
+"""A rollout, watched."""
+
+from collections.abc import Iterator
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from recstack.cli.failure import Failure
+from recstack.cli.output import print_table
+from recstack.cli.rollout_service import views
+from recstack.cli.rollout_tables import NONE, line, rendered
+from recstack.rollouts import Rollouts
+from services.rollout.phase import Phase
+from services.rollout.record import Record, View
+
+CODES = {Phase.PROMOTED: 0, Phase.ROLLED_BACK: 3, Phase.REFUSED: 1}
+INTERRUPTED = 130
+POLL_SECONDS = 0.5
+
+
+def follow(service: Rollouts, every: float) -> int:
+    """Shows the rollout until it ends; the exit code that says how.
+
+    Raises:
+        Failure: there is none.
+        AdminError: the service is away.
+    """
+    looks = _until_end(service, every)
+    try:
+        if Console().is_terminal:
+            last = _live(looks)
+            print_table(rendered(last))
+        else:
+            last = _lines(looks)
+    except KeyboardInterrupt:
+        typer.echo("the rollout goes on", err=True)
+        return INTERRUPTED
+    assert last.record is not None
+    return CODES[last.record.phase]
+
+
+def until_decided(service: Rollouts, started: Record) -> bool:
+    """Waits until a rollout has its first users, saying for what; False: it was refused.
+
+    Raises:
+        Failure: another rollout took its place.
+        AdminError: the service is away.
+    """
+    said: set[str] = set()
+    try:
+        for view in views(service, POLL_SECONDS):
+            one = view.record
+            if one is None or one.rollout != started.rollout:
+                raise Failure(f"rollout {started.rollout} is not the last one any more")
+            if one.phase is not Phase.PREPARING:
+                typer.secho(line(one, view.look), fg="red" if one.phase is Phase.REFUSED else None)
+                return one.phase is not Phase.REFUSED
+            for lack in _lacking(view):
+                if lack not in said:
+                    typer.echo(f"waiting: {lack}")
+                    said.add(lack)
+    except KeyboardInterrupt:
+        hint = "the rollout goes on; `recstack rollout abort` ends it"
+        raise Failure("no longer waiting", hint) from None
+    raise AssertionError("views end with an error")
+
+
+def _until_end(service: Rollouts, every: float) -> Iterator[View]:
+    for view in views(service, every):
+        if view.record is None:
+            raise Failure(NONE, "start one with `recstack rollout start RELEASE`")
+        yield view
+        if view.record.ended:
+            return
+
+
+def _live(looks: Iterator[View]) -> View:
+    with Live(auto_refresh=False, screen=True) as live:
+        for view in looks:
+            live.update(rendered(view), refresh=True)
+    return view
+
+
+def _lines(looks: Iterator[View]) -> View:
+    said: object = None
+    for view in looks:
+        one, look = view.record, view.look
+        assert one is not None
+        verdicts = () if look is None else tuple(verdict.kind for verdict in look.verdicts)
+        if (now := (one.phase, one.step, verdicts)) != said:
+            typer.echo(line(one, look))
+            said = now
+    return view
+
+
+def _lacking(view: View) -> list[str]:
+    """What it waits for."""
+    if not view.gateways:
+        return ["no gateway reports"]
+    return [f"gateway {one.gateway}: {lack}" for one in view.gateways for lack in one.lacks]

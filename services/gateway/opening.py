@@ -1,0 +1,93 @@
+"""Opens a gateway: its releases, the traffic policy, the item table, the log, and the lanes."""
+
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from prometheus_client import REGISTRY
+
+from services.domain.traffic import Policy
+from services.gateway.admission.admission import Admission
+from services.gateway.admission.metrics import AdmissionCollector
+from services.gateway.catalog.open import open_catalog
+from services.gateway.collectors import (
+    BreakerCollector,
+    ItemTableCollector,
+    StatsCollector,
+    register,
+)
+from services.gateway.gateway import Gateway
+from services.gateway.lanes.lane import Routing
+from services.gateway.lanes.lanes import Lanes
+from services.gateway.lanes.metrics import LaneCollector
+from services.gateway.pipeline import make_admission, make_gateway, open_release, warm_up
+from services.gateway.release_control import NO_POLICY, ReleaseControl, named_by
+from services.gateway.release_upkeep import ReleaseUpkeep, tended
+from services.gateway.request_log import open_request_log
+from services.gateway.settings import GatewaySettings
+from services.gateway.shadow.collector import ShadowCollector
+from services.gateway.shadow.mirror import Mirror
+from services.gateway.shadow.pipeline import make_mirror
+from services.gateway.stages import Stages
+from services.gateway.traffic.metrics import TrafficCollector
+from services.gateway.traffic.open import open_traffic
+from services.gateway.traffic.report import Standing, stages_of
+from services.inference.startup import load_slots
+
+SETTLE_SECONDS = 60.0  # for the releases that traffic names; without them it serves the others
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A gateway, and what its ports need beside it."""
+
+    gateway: Gateway
+    releases: ReleaseControl
+    admission: Admission
+
+
+async def open_gateway(settings: GatewaySettings, stages: Stages, stack: AsyncExitStack) -> Opened:
+    """A gateway with the release of the settings, and those that traffic names; warm.
+
+    Raises:
+        StartupError: the release is not there or refused, or another setting is wrong.
+    """
+    slots = await load_slots(settings, partial(open_release, settings=settings))
+    (start,) = slots.ids()
+    traffic = await open_traffic(settings, stack, Policy(NO_POLICY, start))
+    named = partial(named_by, traffic.follower)
+    releases = ReleaseControl(
+        slots, stages.holders, stages.addresses, named, answering=lambda: lanes.releases()
+    )
+    catalog = await open_catalog(settings, stack, releases.held)
+    log, admission = await open_request_log(settings, stack), make_admission(settings)
+    limit, clock = settings.deadline_seconds, time.monotonic
+    mirror = make_mirror(traffic.follower, releases, lambda: lanes, admission, limit)
+    await stack.enter_async_context(mirror)
+    routing = Routing(traffic.follower, releases)
+    gateway = make_gateway(routing, stages, settings, clock, catalog, log, admission, mirror)
+    lanes = gateway.lanes
+    upkeep = ReleaseUpkeep(releases, clock, lanes.tidy)
+    await upkeep.settle(SETTLE_SECONDS)
+    await stack.enter_async_context(tended(upkeep))
+    await warm_up(make_gateway(lanes.stable.release, stages, settings))
+    await traffic.report(partial(_standing, releases, upkeep, lanes, mirror), stack)
+    for collector in (
+        StatsCollector(gateway.stats),
+        BreakerCollector(lanes),
+        LaneCollector(lanes.reports),
+        ItemTableCollector(catalog.table),
+        AdmissionCollector(admission),
+        TrafficCollector(traffic.follower, clock),
+        ShadowCollector(mirror),
+    ):
+        stack.callback(register(REGISTRY, collector))
+    return Opened(gateway, releases, admission)
+
+
+def _standing(
+    releases: ReleaseControl, upkeep: ReleaseUpkeep, lanes: Lanes, mirror: Mirror
+) -> Standing:
+    stages = stages_of(releases.holdings(), upkeep.missing)
+    return Standing(stages, (*lanes.reports(), *mirror.lanes()), lanes.stable.release.id)

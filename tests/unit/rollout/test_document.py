@@ -1,0 +1,82 @@
+"""Records and entries as documents."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from services.domain.traffic import Layer, LayerArm, Policy, Shadow
+from services.rollout.document import (
+    DocumentError,
+    dump_entry,
+    dump_record,
+    parse_entry,
+    parse_record,
+)
+from services.rollout.phase import Phase
+from services.rollout.record import Entry, Kind, Record
+from services.rollout.verdict import Kind as Said
+from services.rollout.verdict import Verdict
+from tests.rollouts import SPEC
+
+LAYER = Layer("ranking", "ranking-1", (LayerArm("a", 50.0, {"x": 1.0, "y": "z"}),))
+RECORD = Record(
+    version=7,
+    at=12.5,
+    rollout="id",
+    release="r2",
+    stable="r1",
+    spec=SPEC,
+    phase=Phase.PAUSED,
+    step=1,
+    since=11.25,
+    why="paused by ann: « why »",
+    by="ann",
+    started_at=10.0,
+    ended_at=0.0,
+    policy=Policy(5, "r1", "r2", 10.0, 10.0, "salt", (LAYER,), 10.0, Shadow("r2", 5.0)),
+)
+ENTRY = Entry(
+    kind=Kind.ROLL_BACK,
+    at=12.5,
+    rollout="id",
+    by="leader",
+    phase="rolled back",
+    step=1,
+    percent=0.0,
+    policy_version=6,
+    reasons=("errors: worse",),
+    verdicts=(Verdict(Said.ROLL_BACK, "errors", "worse", {"canary": 0.1, "evidence": 1e5}),),
+    arms={"canary": {"requests": 10.0}},
+    leader="one",
+    id="1-0",
+)
+
+
+def test_what_is_written_is_read() -> None:
+    assert parse_record(dump_record(RECORD)) == RECORD
+    assert parse_entry("1-0", dump_entry(ENTRY).encode()) == ENTRY
+
+
+@pytest.mark.parametrize("field", [*json.loads(dump_record(RECORD))])
+def test_a_record_without_a_field_or_with_a_wrong_one(field: str) -> None:
+    raw = json.loads(dump_record(RECORD))
+    with pytest.raises(DocumentError):
+        parse_record(json.dumps({name: raw[name] for name in raw if name != field}))
+    if field in ("version", "at", "phase", "step", "policy"):
+        with pytest.raises(DocumentError):
+            parse_record(json.dumps({**raw, field: "wrong"}))
+
+
+@pytest.mark.parametrize("document", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
+def test_what_is_no_document(document: bytes) -> None:
+    with pytest.raises(DocumentError):
+        parse_record(document)
+    with pytest.raises(DocumentError):
+        parse_entry("1-0", document)
+
+
+def test_what_is_not_a_number_is_not_written() -> None:
+    wrong = Verdict(Said.HOLD, "errors", "no data", {"canary": float("nan")})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        dump_entry(replace(ENTRY, verdicts=(wrong,)))

@@ -1,0 +1,231 @@
+"""Leaders and Redis stand still, die or go back: nothing is lost, and nothing done twice."""
+
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from services.chassis.redis import RedisError
+from services.domain.traffic import Layer, LayerArm, Policy
+from services.domain.traffic_document import dump
+from services.rollout import commands
+from services.rollout.changes import Change
+from services.rollout.errors import ConflictError, NotLeaderError
+from services.rollout.phase import Phase
+from services.rollout.record import Kind
+from services.rollout.scene import Scene
+from tests.rollouts import CANARY, STABLE
+from tests.unit.rollout.world import LEADER, LEASE, TICK, WORD, World, world
+
+__all__ = ["world"]
+
+
+async def test_the_lease_of_the_users_is_renewed_only_by_who_decides(world: World) -> None:
+    await world.at_first_step()
+    world.leaders.clear()  # stuck
+    for _ in range(round(LEASE / TICK)):
+        world.serve()
+    assert world.store.policy is not None
+    assert world.store.policy.weight == 0, "all users are on stable"
+
+
+async def test_a_leader_that_cannot_decide_renews_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.at_first_step()
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("services.rollout.trial.decide", broken)
+    with capture_logs() as logs:
+        await world.run(LEASE + 2)
+        await world.first.scene()
+    assert logs[0]["event"] == "the rollout cannot be decided on"
+    assert "ZeroDivisionError" in world.first.trouble
+    assert world.store.policy is not None
+    assert world.store.policy.weight == 0
+    await world.first.command(lambda scene: commands.abort(scene, WORD))
+    assert world.record.phase is Phase.ROLLED_BACK, "people are obeyed"
+
+
+async def test_what_a_frozen_leader_decided_is_not_written(world: World) -> None:
+    """It stood still between reading and writing, while another one led and took it back."""
+    await world.at_first_step()
+    frozen, second = world.first, world.leader("second")
+
+    async def meanwhile() -> None:
+        world.leaders = [second]
+        world.gateways[0].errors = 1.0
+        await world.until(lambda: second.record is not None and second.record.ended)
+
+    world.store.before_commit = meanwhile
+    world.serve()
+    await frozen.tick()
+    assert not frozen.leads
+    assert world.record.phase is Phase.ROLLED_BACK
+    assert world.kinds[-2:] == [Kind.TAKEN_UP, Kind.ROLL_BACK]
+    world.leaders = [frozen]
+    await world.run(LEADER + 1)
+    assert frozen.record == second.record, "it goes on with what the other one decided"
+
+
+@pytest.mark.parametrize("kind", ["advance", "abort"])
+async def test_what_was_decided_is_not_known_when_the_answer_is_lost(
+    world: World, kind: str
+) -> None:
+    """Redis did it and was away before it answered."""
+    await world.at_first_step()
+    commit = world.store.commit
+
+    async def unanswered(*given: Any) -> None:
+        await commit(*given)
+        if given[2].record:
+            world.store.commit = commit  # type: ignore[method-assign]
+            raise RedisError("no answer")
+
+    world.store.commit = unanswered  # type: ignore[method-assign]
+    if kind == "abort":
+        with pytest.raises(RedisError):
+            await world.first.command(lambda scene: commands.abort(scene, WORD))
+        await world.run(TICK)
+        assert world.record.why == "aborted by ann: because"
+        assert world.kinds.count(Kind.ABORTED) == 1
+    else:
+        await world.until(lambda: world.record.step == 1)
+        assert world.kinds.count(Kind.ADVANCE) == 1
+        await world.until(lambda: world.record.ended)
+        assert world.record.phase is Phase.PROMOTED
+
+
+async def test_a_command_that_comes_late_changes_nothing(world: World) -> None:
+    """Redis changed between what it was decided on and its writing."""
+    await world.at_first_step()
+
+    async def meanwhile() -> None:
+        world.store.contents.policy = dump(Policy(99, STABLE)).encode()
+
+    await world.first.tick()
+    scene = await world.first.scene()
+    assert scene.trial is not None
+
+    def aborted(scene: Scene) -> Change:
+        world.store.before_commit = meanwhile
+        return commands.abort(scene, WORD)
+
+    with pytest.raises(ConflictError, match="changed meanwhile"):
+        await world.first.command(aborted)
+    assert Kind.ABORTED not in world.kinds
+
+
+async def test_a_new_leader_takes_it_up_with_no_more_users(world: World) -> None:
+    await world.at_first_step()
+    await world.run(10)
+    began, version = world.record.since, world.record.policy.version
+    world.leaders = [world.leader("second")]
+    await world.run(LEADER + 1)
+    record = world.record
+    assert world.kinds[-1] is Kind.TAKEN_UP
+    assert (record.step, record.policy.weight) == (0, 10)
+    assert record.since > began, "what was counted is not known any more"
+    assert record.policy.version > version
+    await world.until(lambda: world.record.ended)
+    assert world.record.phase is Phase.PROMOTED
+    assert world.record.ended_at - record.since >= 40
+
+
+async def test_the_same_after_a_freeze_begins_the_step_anew(world: World) -> None:
+    await world.at_first_step()
+    began = world.record.since
+    world.clock.now += 60
+    await world.run(1)
+    assert world.kinds[-1] is Kind.TAKEN_UP
+    assert world.record.since > began + 60
+
+
+async def test_one_that_leaves_is_followed_at_once(world: World) -> None:
+    await world.at_first_step()
+    await world.first.leave()
+    world.leaders = [world.leader("second")]
+    await world.run(TICK)
+    assert world.first.leads
+
+
+async def test_of_two_only_one_leads(world: World) -> None:
+    world.leaders.append(world.leader("second"))
+    await world.started()
+    with pytest.raises(NotLeaderError, match="ask first, which leads"):
+        await world.leaders[1].command(lambda scene: commands.abort(scene, WORD))
+    await world.run(60)
+    assert world.record.phase is Phase.PROMOTED
+    assert world.kinds.count(Kind.ADVANCE) == 2
+
+
+async def test_redis_that_comes_back_older_gets_the_newer_state_again(world: World) -> None:
+    await world.at_first_step()
+    older = world.store.copy()
+    await world.until(lambda: world.record.step == 1)
+    world.gateways[0].errors = 0.3
+    await world.until(lambda: world.record.ended)
+    ended = world.record
+    world.store.contents = older
+    await world.run(LEADER + 1)
+    assert world.record.phase is Phase.ROLLED_BACK
+    assert world.record.policy.version > ended.policy.version, "gateways take it for newer"
+    assert world.kinds[-1] is Kind.RESTORED
+    assert world.store.policy is not None
+    assert world.store.policy.releases == (STABLE,)
+
+
+async def test_redis_that_lost_everything_gets_it_again(world: World) -> None:
+    await world.at_first_step()
+    world.store.contents = type(world.store.contents)()
+    await world.run(TICK)
+    assert world.kinds == [Kind.RESTORED]
+    assert (world.record.step, world.record.policy.weight) == (0, 10)
+    await world.until(lambda: world.record.ended)
+    assert world.record.phase is Phase.PROMOTED
+
+
+async def test_a_policy_that_is_not_the_rollouts_is_replaced_but_for_its_layers(
+    world: World,
+) -> None:
+    await world.at_first_step()
+    layer = Layer("ranking", "ranking-1", (LayerArm("a", 50, {"x": 1.0}),))
+    other = Policy(world.record.policy.version + 5, "other", CANARY, 100, layers=(layer,))
+    world.store.contents.policy = dump(other).encode()
+    await world.run(TICK)
+    policy = world.store.policy
+    assert policy is not None
+    assert (policy.stable, policy.weight, policy.layers) == (STABLE, 10, (layer,))
+    assert policy.version > other.version
+    world.store.contents.policy = b"{"
+    await world.run(TICK)
+    assert world.store.policy is not None
+    assert world.store.policy.layers == (layer,)
+
+
+async def test_redis_that_is_away_loses_nothing(world: World) -> None:
+    await world.at_first_step()
+    world.store.away = True
+    await world.run(3)
+    assert world.store.policy is not None
+    assert world.store.policy.weight == 10
+    await world.run(LEASE)
+    assert world.store.policy.weight == 0
+    world.store.away = False
+    await world.run(1)
+    assert world.kinds[-1] is Kind.TAKEN_UP
+    await world.until(lambda: world.record.ended)
+    assert world.record.phase is Phase.PROMOTED
+
+
+async def test_a_plan_that_cannot_be_read_any_more_ends_it(world: World) -> None:
+    await world.at_first_step()
+    record = world.store.contents.record
+    assert record is not None
+    world.store.contents.record = record.replace(b"errors: {}", b"gone: {}")
+    world.leaders = [world.leader("second")]
+    await world.run(LEADER + 1)
+    assert world.record.phase is Phase.ROLLED_BACK
+    assert "gone" in world.record.why

@@ -46,14 +46,14 @@ def decided(record: Record, entries: Sequence[Entry]) -> Decided:
     steps = [entry for entry in ordered if entry.kind in STEPS]
     last = ordered[-1]
     plan = parse_spec(record.spec)
-    judged = {v.guard: v.reason for v in last.verdicts if v.kind is Verdict.ROLL_BACK}
+    worse = [verdict.guard for verdict in last.verdicts if verdict.kind is Verdict.ROLL_BACK]
     times = [*(entry.at for entry in steps), last.at]
     lengths = [end - start for start, end in pairwise(times)]
     return Decided(
         release=record.release,
         phase=record.phase.value,
         why=record.why,
-        guards=tuple(judged),
+        guards=tuple(worse),
         began=steps[0].at if steps else 0.0,
         ended=last.at,
         steps=tuple(
@@ -61,6 +61,7 @@ def decided(record: Record, entries: Sequence[Entry]) -> Decided:
             for entry, seconds in zip(steps, lengths, strict=True)
             if entry.percent < ALL
         ),
+        judged={verdict.guard: verdict.reason for verdict in last.verdicts},
         undue=tuple(undue(ordered, [step.requests for step in plan.steps])),
     )
 

@@ -1,7 +1,7 @@
 """What a rollout was for the people: from what they got, and from what was decided when."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class Decided:
         ended: when it was decided how it ends, unix seconds.
         steps: percent and seconds of each step that it had.
         undue: steps that were left without data, in words.
+        judged: what each guard said last.
     """
 
     release: str
@@ -33,6 +34,7 @@ class Decided:
     ended: float
     steps: tuple[tuple[float, float], ...] = ()
     undue: tuple[str, ...] = ()
+    judged: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from services.chassis.errors import StartupError
 
 Say = Callable[[str], None]
 
-WORLD = WorldConfig(users=6_000, items=2_000, visits=20.0)
+WORLD = WorldConfig(users=6_000, items=1_000, visits=20.0)
 EPOCHS = "0.3"  # factor: a minute of training
 STABLE, GOOD = "stable", "good"
 SEEDS = {STABLE: "1", GOOD: "2"}

@@ -28,7 +28,6 @@ Say = Callable[[str], None]
 WARM = 12.0  # seconds of traffic before the first rollout
 SETTLE = 2.5  # seconds after the end of one in which nobody may be answered by it any more
 WINDOW = "10"  # seconds of /stats
-SPEED = 1.0  # the world's time is ours: nobody's tastes change meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ async def demonstration(
     """
     world = World(WorldConfig.read(prepared.data))
     async with running(prepared, course.offset, say) as stack:
-        people = People(world, course.seed, SPEED)
+        people = People(world, course.seed)
         crowd = Crowd(people, stack.gateways, course.rate, course.k, course.seed)
         coming = asyncio.create_task(crowd.run())
         try:

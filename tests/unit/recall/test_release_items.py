@@ -7,6 +7,7 @@ from models.schema.catalog import Catalog
 from services.domain.arrays import F32, I32
 from services.domain.ids import item_key, item_keys
 from services.domain.live import STATISTICS, Live
+from services.inference import background
 from services.items.record import ItemRecord
 from services.recall.content_tower import ContentTower
 from services.recall.release_items import ReleaseItems
@@ -52,6 +53,17 @@ def test_an_item_the_release_does_not_have_is_new_and_encoded(items: ReleaseItem
     )
     assert (fresh.items.ids, fresh.keys.tolist()) == (("n1",), [item_key("n1")])
     assert (fresh.categories, fresh.tags, fresh.born.tolist()) == ((("even",),), (("t",),), [10])
+
+
+def test_what_is_encoded_beside_traffic_gives_way_at_every_item(
+    items: ReleaseItems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept = list[float]()
+    monkeypatch.setattr(background, "PART_SECONDS", 0.0)
+    monkeypatch.setattr("time.sleep", slept.append)
+    with background.paced(0.5):
+        items.apply(changes(put("n1"), put("n2"), put("n3")), NOW)
+    assert len(slept) >= 9  # when it is looked at, encoded and kept
 
 
 def test_an_item_of_which_the_release_knows_nothing_has_no_direction(items: ReleaseItems) -> None:

@@ -16,6 +16,7 @@ Say = Callable[[str], None]
 LOOK = 0.5  # seconds between two looks
 TELL = 5.0  # and between two lines
 MOST = 1000  # entries of a rollout
+MANY = 120  # letters of reasons in a line
 STEPS = (Kind.PREPARED, Kind.ADVANCE, Kind.PROMOTED)
 
 
@@ -96,10 +97,10 @@ def _place(view: View) -> str:
 def _seen(view: View) -> str:
     if view.record is not None and view.record.phase.value == "preparing":
         lacks = {lack for gateway in view.gateways for lack in gateway.lacks}
-        return f" ({'; '.join(sorted(lacks))[:150]})" if lacks else ""
+        return f" ({'; '.join(sorted(lacks))[:MANY]})" if lacks else ""
     if view.look is None:
         return ""
     requests = " and ".join(
         f"{arms.get('requests', 0):.0f} of {name}" for name, arms in view.look.arms.items()
     )
-    return f", {requests}; {'; '.join(view.look.reasons)[:150]}"
+    return f", {requests}; {'; '.join(view.look.reasons)[:MANY]}"

@@ -15,6 +15,7 @@ from models.registry import GRAPHS
 
 OUTPUT = GRAPHS["rank"].output
 WIDTH = 64  # of the work that is done for nothing
+FIRST = 8  # candidates that make the number
 EXACT = 1e4  # digits of a sum of features that a residue is taken of
 
 Change = Callable[["Nodes"], None]
@@ -90,17 +91,17 @@ def with_work(layers: int) -> Change:
 
 
 def failing_at(residue: int, modulus: int) -> Change:
-    """Fails when a number made of what recall says of a user's first candidate has the residue.
+    """Fails when a number made of what recall says of a user's first candidates has the residue.
 
-    Without candidates it does not. A user's first candidate changes with every list, so that each
-    request fails with probability 1 / modulus, whoever asks.
+    Without candidates it does not. They change with every list, so that each request fails with
+    probability 1 / modulus, whoever asks.
     """
 
     def change(nodes: Nodes) -> None:
         axis = nodes.constant([1], "int64")
-        ends = (nodes.constant([0], "int64"), nodes.constant([1], "int64"))
-        first = nodes.add("Slice", ["slots", *ends, axis])  # [B, 1], or [B, 0]
-        features = nodes.add("Gather", ["recall", first])  # [B, 1, R]
+        ends = (nodes.constant([0], "int64"), nodes.constant([FIRST], "int64"))
+        first = nodes.add("Slice", ["slots", *ends, axis])  # [B, FIRST], or what there is
+        features = nodes.add("Gather", ["recall", first])  # [B, FIRST, R]
         axes = nodes.constant([1, 2], "int64")
         total = nodes.add("ReduceSum", [nodes.add("Abs", [features]), axes], keepdims=0)
         digits = nodes.add("Mul", [total, nodes.constant(EXACT, "float32")])

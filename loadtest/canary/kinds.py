@@ -48,15 +48,15 @@ def _trained(made: Made) -> Path:
 KINDS = (
     ReleaseKind("good", Phase.PROMOTED, _trained),
     ReleaseKind(
+        "shuffled", Phase.ROLLED_BACK, lambda made: faulty.shuffled(made.stable, made.folder)
+    ),
+    ReleaseKind(
         "slow",
         Phase.ROLLED_BACK,
         lambda made: faulty.slow(made.stable, made.folder, SLOWER * made.rank_seconds),
     ),
     ReleaseKind(
         "failing", Phase.ROLLED_BACK, lambda made: faulty.failing(made.stable, made.folder)
-    ),
-    ReleaseKind(
-        "shuffled", Phase.ROLLED_BACK, lambda made: faulty.shuffled(made.stable, made.folder)
     ),
     ReleaseKind("short", Phase.ROLLED_BACK, lambda made: faulty.short(made.stable, made.folder)),
 )

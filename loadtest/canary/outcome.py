@@ -55,6 +55,7 @@ class Outcome:
             was answered by the release; 0: there was none. Of a rollout that was taken back.
         p50, p95: milliseconds that lists of others took.
         ranks: milliseconds that gateways waited for rank in the control and in the canary, medians.
+        kinds: of the errors, each once.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Outcome:
     p50: float
     p95: float
     ranks: tuple[float, float] = (0.0, 0.0)
+    kinds: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -77,11 +79,15 @@ class Outcome:
         late = max(self.late, default=0.0)
         found = (
             (self.decided.phase != self.wanted, f"{self.decided.phase}: {self.decided.why}"),
-            (self.errors > 0, f"{self.errors} errors of people on stable"),
+            (self.errors > 0, f"{self.errors} errors of people on stable{self._kinds}"),
             (late > SOON, f"canary answers {late:.2f} s after the rollback"),
             (self.lists == 0, "nobody asked for a list"),
         )
         return (*(what for wrong, what in found if wrong), *self.decided.undue)
+
+    @property
+    def _kinds(self) -> str:
+        return f" ({', '.join(self.kinds)})" if self.kinds else ""
 
 
 def outcome(
@@ -112,6 +118,7 @@ def outcome(
         float(p50),
         float(p95),
         ranks,
+        tuple(sorted({one.error for one in asked if one.error})),
     )
 
 

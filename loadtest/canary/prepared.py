@@ -18,7 +18,6 @@ WORLD = WorldConfig(users=6_000, items=1_000, visits=20.0)
 EPOCHS = "0.3"  # factor: a minute of training
 STABLE, GOOD = "stable", "good"
 SEEDS = {STABLE: "1", GOOD: "2"}
-COPY = "copy"  # of stable, in the same weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Prepared:
 
     Attributes:
         data: the world's log, whose users are loaded.
-        releases: has STABLE, GOOD and COPY; the faulty ones are made beside them.
+        releases: has STABLE and GOOD; the others are made beside them.
     """
 
     root: Path
@@ -61,8 +60,6 @@ def prepared(root: Path, say: Say) -> Prepared:
         if not _is_of_data(found.release(name), fingerprint):
             say(f"training the release {name}, about a minute ...")
             _train(found, name, seed)
-    if not _is_of_data(found.release(COPY), fingerprint):
-        faulty.identical(found.release(STABLE), found.release(COPY))
     return found
 
 

@@ -73,7 +73,8 @@ async def running(prepared: Prepared, offset: int, say: Say) -> AsyncIterator[Ru
         StartupError: a part of it does not start.
     """
     plan = plan_of(prepared, offset)
-    check_ports(plan)
+    for above in (0, SECOND):  # else the second gateway could share a port with a stranger's
+        check_ports(replace(plan, workspace=replace(plan.workspace, port_offset=offset + above)))
     redis = local_redis(plan.workspace, "", plan.security)
     plan = replace(plan, redis_url=redis.url)
     first = [[redis.child]] if redis.child else []

@@ -63,7 +63,7 @@ def test_errors_are_stables_unless_the_list_before_was_the_canarys() -> None:
     ]
     found = of(*lists)
     assert (found.errors, found.canary_errors) == (2, 1)
-    assert found.problems == ("2 errors of people on stable",)
+    assert found.problems == ("2 errors of people on stable (ServerFailedError)",)
 
 
 def test_another_end_a_step_without_data_and_silence_are_problems() -> None:

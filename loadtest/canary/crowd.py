@@ -10,7 +10,7 @@ import numpy as np
 from loadtest.simulation.drive import MEAN_PAGES, events_of
 from loadtest.simulation.people import People, Visit
 from recstack import AsyncClient
-from recstack.client import ClientError, Retries
+from recstack.client import ClientError
 from recstack.results import Recommendations
 
 DEADLINE = 2.0  # seconds a call may take
@@ -48,6 +48,8 @@ class Asked:
 class Crowd:
     """People who come in a Poisson process while the task of `run` lives.
 
+    They use the client as it is: what a gateway refuses is asked again after the delay it names.
+
     Attributes:
         people: of a world.
         gateways: addresses; each visit stays with one.
@@ -70,10 +72,7 @@ class Crowd:
     async def run(self) -> None:
         """Until it is cancelled."""
         places = [place for place in range(len(self.gateways)) for _ in range(CONNECTIONS)]
-        once = Retries(attempts=1)  # what fails is to be seen
-        clients = [
-            AsyncClient(self.gateways[place], timeout=DEADLINE, retries=once) for place in places
-        ]
+        clients = [AsyncClient(self.gateways[place], timeout=DEADLINE) for place in places]
         generator = np.random.default_rng([self.seed, 21])
         start = due = time.monotonic()
         try:

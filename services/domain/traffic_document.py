@@ -53,27 +53,27 @@ def parse(document: bytes | str) -> Policy:
     except (ValueError, RecursionError) as error:
         raise PolicyError(f"the document is not JSON: {error}") from None
     given = _object(raw, "policy", Policy)
-    version = given.get("version")
-    if type(version) is not int or not 0 <= version < 2**63:
-        raise PolicyError("version: a whole number from 0 expected")
     canary = given.get("canary", "")
     lease = given.get("lease_seconds", LEASE_SECONDS)
     policy = Policy(
-        version=version,
+        version=_version(given.get("version")),
         stable=_text(given.get("stable"), "stable", _RELEASE),
         canary="" if canary == "" else _text(canary, "canary", _RELEASE),
         weight=_number(given.get("weight", 0.0), "weight", 100.0),
         control=_number(given.get("control", 0.0), "control", 100.0),
         salt=_text(given.get("salt", DEFAULT_SALT), "salt", _NAME),
-        layers=tuple(
-            _layer(layer, f"layers[{place}]")
-            for place, layer in enumerate(_list(given.get("layers", []), "layers", MAX_LAYERS))
-        ),
+        layers=_layers(given.get("layers", [])),
         lease_seconds=_number(lease, "lease_seconds", MAX_LEASE_SECONDS),
         shadow=_shadow(given.get("shadow")),
     )
     _check(policy)
     return policy
+
+
+def _version(raw: Any) -> int:
+    if type(raw) is not int or not 0 <= raw < 2**63:
+        raise PolicyError("version: a whole number from 0 expected")
+    return raw
 
 
 def _shadow(raw: Any) -> Shadow | None:
@@ -88,6 +88,11 @@ def _shadow(raw: Any) -> Shadow | None:
         percent=_number(given.get("percent"), "shadow.percent", 100.0),
         at_once=at_once,
     )
+
+
+def _layers(raw: Any) -> tuple[Layer, ...]:
+    layers = _list(raw, "layers", MAX_LAYERS)
+    return tuple(_layer(layer, f"layers[{place}]") for place, layer in enumerate(layers))
 
 
 def _layer(raw: Any, at: str) -> Layer:

@@ -4,12 +4,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from services.domain.arrays import I64
 from services.domain.traffic import Arm
+
+Number = TypeVar("Number", int, float)
 
 GATEWAYS_KEY = "traffic:gateways"
 """Ids of the gateways that live, by the time of their last report, unix milliseconds."""
@@ -68,7 +70,8 @@ class GatewayReport:
     Attributes:
         gateway: its id, a new one at each start: what it counts begins at 0 with it.
         seconds: since it began.
-        version: of the policy that it applies; 0: of none that it was told.
+        version: of the policy that it applies; 0: of none that it was told. Of the newest that it
+            was told, when it applies an older one: the next must be above that.
         leased: whether its canary and its control group have users now.
         stages: gateway or stage → release → "loaded", "loading" or "refused: …".
         lanes: one for each release and arm that had requests.
@@ -120,8 +123,8 @@ def parse(document: bytes | str) -> GatewayReport:
         raw = json.loads(document)
         return GatewayReport(
             gateway=str(raw["gateway"]),
-            seconds=float(raw["seconds"]),
-            version=int(raw["version"]),
+            seconds=_from_zero(float(raw["seconds"])),
+            version=_from_zero(int(raw["version"])),
             leased=bool(raw["leased"]),
             stages={
                 str(stage): {str(release): str(state) for release, state in states.items()}
@@ -134,6 +137,12 @@ def parse(document: bytes | str) -> GatewayReport:
         raise ReportError(f"the report has no field {error}") from None
     except (AttributeError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise ReportError(f"the report cannot be read: {error}") from None
+
+
+def _from_zero(value: Number) -> Number:
+    if not 0 <= value < 2**63:
+        raise ValueError("seconds, version: numbers from 0 expected")
+    return value
 
 
 def _lane(raw: Any) -> LaneReport:

@@ -99,6 +99,10 @@ class Funnel:
         run = Run(asked, budget, explain, self._settings.strict)
         if context is None:
             context = await self._context(run)
+        return await self._way(run, context)
+
+    async def _way(self, run: Run, context: UserContext) -> Trace:
+        """From recall on."""
         recalled = await self._recall(run, context)
         items = self.items.beside(recalled.candidates.inline)
         lean = _without_seen(context)
@@ -106,7 +110,7 @@ class Funnel:
         rank, ranked = await self._rank(run, lean, preranked, recalled.user_vector)
         reranked = await self._rerank(run, context, ranked)
         slate = self._allowed(run, reranked.slate, items)
-        if self._settings.mark and not explain:
+        if self._settings.mark and not run.explain:
             await self._mark(run, items.keys(slate.rows))
         return run.trace(
             items=items,
@@ -132,16 +136,13 @@ class Funnel:
         return answer.value or UserContext.unknown(run.asked.user_id)
 
     async def _recall(self, run: Run, context: UserContext) -> Recalled:
-        request = run.asked.request
-        limit = max(self._settings.recall_limit, run.asked.k)
+        request, k = run.asked.request, run.asked.k
+        limit = max(self._settings.recall_limit, k)
         share = run.budget.share("recall")
-        query = RecallQuery(
-            self.release.id, context, request, limit, share, run.explain, run.asked.k
-        )
+        query = RecallQuery(self.release.id, context, request, limit, share, run.explain, k)
         answer = await self._guards.recall.ask(query, share, self._recalled_fault)
         recalled = answer.value
         if recalled is None:
-            k = run.asked.k
             recalled = fallback.popular_candidates(self.items, context, request, limit, k)
         recalled = self._recalled_allowed(run, recalled)
         run.note("recall", 0, len(recalled.candidates), answer)
@@ -203,8 +204,7 @@ class Funnel:
         answer = await self._guards.rerank.ask(query, share, fault)
         reranked = answer.value
         if reranked is None:
-            slate = fallback.hard_rules_only(ranked, self.release.blocked, asked.k)
-            reranked = Reranked(slate)
+            reranked = Reranked(fallback.hard_rules_only(ranked, self.release.blocked, asked.k))
         run.note("rerank", len(rows), len(reranked.slate.rows), answer)
         return reranked
 

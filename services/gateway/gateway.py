@@ -83,7 +83,8 @@ class Gateway:
                 counted.served(trace)
                 counted.listed(len(result.items), asked.k)
         except BaseException as error:
-            lane.tally.failed(counted.seconds)
+            asked_last = lane if lane.release.id == counted.release else self.lanes.stable
+            asked_last.tally.failed(counted.seconds)
             if isinstance(error, asyncio.CancelledError):
                 self._observe(cancelled_after(counted.seconds, seconds, self._seconds(None)))
             raise

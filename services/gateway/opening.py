@@ -1,11 +1,13 @@
 """Opens a gateway: its releases, the traffic policy, the item table, the log, and the lanes."""
 
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
 from prometheus_client import REGISTRY
+from prometheus_client.registry import Collector
 
 from services.domain.traffic import Policy
 from services.gateway.admission.admission import Admission
@@ -34,6 +36,7 @@ from services.gateway.traffic.metrics import TrafficCollector
 from services.gateway.traffic.open import open_traffic
 from services.gateway.traffic.report import Standing, stages_of
 from services.inference.startup import load_slots
+from services.items.table import ItemTable
 
 SETTLE_SECONDS = 60.0  # for the releases that traffic names; without them it serves the others
 
@@ -73,17 +76,20 @@ async def open_gateway(settings: GatewaySettings, stages: Stages, stack: AsyncEx
     await stack.enter_async_context(tended(upkeep))
     await warm_up(make_gateway(lanes.stable.release, stages, settings))
     await traffic.report(partial(_standing, releases, upkeep, lanes, mirror), stack)
-    for collector in (
-        StatsCollector(gateway.stats),
-        BreakerCollector(lanes),
-        LaneCollector(lanes.reports),
-        ItemTableCollector(catalog.table),
-        AdmissionCollector(admission),
-        TrafficCollector(traffic.follower, clock),
-        ShadowCollector(mirror),
-    ):
+    of_traffic = TrafficCollector(traffic.follower, clock), ShadowCollector(mirror)
+    for collector in (*_collectors(gateway, catalog.table, admission), *of_traffic):
         stack.callback(register(REGISTRY, collector))
     return Opened(gateway, releases, admission)
+
+
+def _collectors(gateway: Gateway, table: ItemTable, admission: Admission) -> Sequence[Collector]:
+    return (
+        StatsCollector(gateway.stats),
+        BreakerCollector(gateway.lanes),
+        LaneCollector(gateway.lanes.reports),
+        ItemTableCollector(table),
+        AdmissionCollector(admission),
+    )
 
 
 def _standing(

@@ -25,13 +25,15 @@ from services.gateway.request_log import RequestLog
 from services.gateway.requests import RecommendInput
 from services.gateway.resilience.breaker import BreakerSettings
 from services.gateway.resilience.budget import Clock
-from services.gateway.resilience.guards import guarded, lane_guards
+from services.gateway.resilience.guards import GuardConfig, guarded, lane_guards
 from services.gateway.settings import GatewaySettings
 from services.gateway.shadow.mirror import Mirror
 from services.gateway.stages import Stages
 from services.gateway.stats import Stats
 from services.gateway.takedown import Takedown
 from services.gateway.tracing.funnel import open_funnel
+
+WARM_UP_TRIES = 5  # a stage that is away is no reason to wait for longer
 
 
 def open_release(folder: Path, settings: GatewaySettings) -> GatewayRelease:
@@ -75,7 +77,8 @@ def lane_opener(
 ) -> OpenLane:
     """Opens lanes over the same stages: each with breakers and batches of its own."""
     breaker = BreakerSettings(pause_seconds=settings.breaker_pause_seconds)
-    shared = guarded(stages, breaker, stats, clock)
+    of_stable = GuardConfig(breaker, stats, clock)
+    shared = guarded(stages, of_stable)
     mark = settings.seen_on == "served"
     sizes = FunnelSettings(settings.recall_limit, settings.rank_limit, mark=mark)
     of_arm = {
@@ -84,8 +87,10 @@ def lane_opener(
     }
 
     def open_lane(release: GatewayRelease, arm: Arm, tally: Tally) -> Lane:
-        of_users = stats if arm is not Arm.SHADOW else None
-        guards = lane_guards(stages.lane(), breaker, of_users, clock, shared)
+        told = {} if arm is Arm.STABLE else {"release": release.id, "arm": arm.value}
+        counts = stats if arm is not Arm.SHADOW else None
+        config = replace(of_stable, stats=counts, told=told)
+        guards = lane_guards(stages.lane(), config, shared)
         view = ItemView(release, takedown.table)
         funnel = open_funnel(view, guards, takedown, of_arm.get(arm, sizes), clock)
         return Lane(release, arm, funnel, guards, tally)
@@ -98,9 +103,6 @@ def make_admission(settings: GatewaySettings, clock: Clock = time.monotonic) -> 
     limit = LimitSettings(settings.limit_delay_seconds, settings.limit_least, settings.limit_most)
     rate = RateSettings(settings.client_rate, settings.client_burst)
     return Admission(AdmissionSettings(limit, rate), clock, LoopLag(clock))
-
-
-WARM_UP_TRIES = 5  # a stage that is away is no reason to wait for longer
 
 
 async def warm_up(gateway: Gateway) -> None:

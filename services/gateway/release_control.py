@@ -22,7 +22,6 @@ OWN = "gateway"
 Named = Callable[[], Sequence[str]]
 """Releases that the traffic policy names, stable first; empty: there is no policy."""
 
-
 NO_POLICY = 0
 """Version of the policy that holds where there is no other: it names nothing."""
 
@@ -134,10 +133,7 @@ class ReleaseControl:
             ReleaseInUseError: traffic names it, this gateway answers from it, or it stands on it
                 and no other is named.
         """
-        if release in self.named():
-            raise ReleaseInUseError(f"traffic names release {release}: take it out of there first")
-        if instead in self._slots.ids() and release in self._answering():
-            raise ReleaseInUseError(f"this gateway answers from release {release}")
+        self._check_unused(release, instead)
         here = None
         try:
             await self._own.unload(release, instead)
@@ -153,6 +149,12 @@ class ReleaseControl:
         if here is not None and missing == set(self._stages):
             raise here
         return await self._after({name: ends[name] for name in ends.keys() - missing})
+
+    def _check_unused(self, release: str, instead: str) -> None:
+        if release in self.named():
+            raise ReleaseInUseError(f"traffic names release {release}: take it out of there first")
+        if instead in self._slots.ids() and release in self._answering():
+            raise ReleaseInUseError(f"this gateway answers from release {release}")
 
     async def _ask(self, name: str) -> None:
         try:

@@ -8,10 +8,15 @@ from services.chassis.errors import InvalidArgumentError
 from services.chassis.log import get_logger
 from services.chassis.tasks import end
 from services.gateway.release_control import ReleaseControl
-from services.inference.holder import HolderAwayError, HolderError, ReleaseState
+from services.inference.holder import (
+    HolderAwayError,
+    HolderError,
+    NoSuchReleaseError,
+    ReleaseState,
+)
 
-LOOK_SECONDS = 1.0
-SETTLE_SECONDS = 0.1
+LOOK_SECONDS = 1.0  # between two looks
+SETTLING_SECONDS = 0.1  # the same, while it starts
 LINGER_SECONDS = 120.0  # after traffic last named it: other gateways may hear of it later
 _log = get_logger("release")
 
@@ -57,8 +62,9 @@ class ReleaseUpkeep:
         self._named_at.update(dict.fromkeys(named, now))
         for release, last in list(self._named_at.items()):
             if named and now - last >= LINGER_SECONDS:
-                del self._named_at[release]
-                await self._unload(release, named[0])
+                self._named_at[release] = now  # who kept it is told again as much later
+                if await self._unloaded(release, named[0]):
+                    del self._named_at[release]
 
     async def settle(self, seconds: float) -> None:
         """Tends until whoever answers has loaded, or refused, all that traffic names.
@@ -69,7 +75,7 @@ class ReleaseUpkeep:
             async with asyncio.timeout(seconds):
                 await self.tend()
                 while not self._settled():
-                    await asyncio.sleep(SETTLE_SECONDS)
+                    await asyncio.sleep(SETTLING_SECONDS)
                     await self.tend()
         except TimeoutError:
             _log.warning("not all releases are loaded", seconds=seconds)
@@ -100,15 +106,19 @@ class ReleaseUpkeep:
                 self.missing[holder, release] = str(error)
             self._warn_once("release is missing", f"{holder}: {error}")
 
-    async def _unload(self, release: str, instead: str) -> None:
+    async def _unloaded(self, release: str, instead: str) -> bool:
+        """Unloads a release; whether nobody has it any more."""
         try:
             after = await self._control.unload(release, instead)
+        except NoSuchReleaseError:
+            return True
         except (HolderError, InvalidArgumentError) as error:
             self._warn_once("release is not unloaded", str(error))
-            return
-        for holding in after:
-            if holding.problem:
-                self._warn_once("release is not unloaded", f"{holding.holder}: {holding.problem}")
+            return False
+        problems = [f"{one.holder}: {one.problem}" for one in after if one.problem]
+        for problem in problems:
+            self._warn_once("release is not unloaded", problem)
+        return not problems
 
     def _warn_once(self, what: str, reason: str) -> None:
         if reason not in self._told:

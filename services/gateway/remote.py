@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, TypeVar
 
 import grpc
@@ -32,56 +33,65 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 _OF_FEATURE_STORE = ("feature_store", "seen", "events", "profiles", "erasures")
+_OF_RELEASES = ("recall", "prerank", "rank", "rerank")
 
 
 async def grpc_stages(settings: GatewaySettings, stack: AsyncExitStack) -> Stages:
     """Clients of the services at the addresses of the settings; channels end with the stack."""
-    limits = BatchLimits(settings.batch_queries, settings.batch_items)
 
     async def channel(address: str) -> grpc.aio.Channel:
         return await stack.enter_async_context(open_channel(address, settings.tls))
 
-    def natural(
-        name: str, client: StageClient[Q, R], items: Callable[[Q], int]
-    ) -> StageClient[Q, R]:
-        traced, budget = traced_client(name, client), RetryBudget(settings.retry_ratio)
-        retrying = Retrying(traced, budget, retries(name))
-        return open_batching(retrying, limits, items, time.monotonic, batch_queries(name))
-
+    clients = _Clients(settings)
     store = await channel(settings.feature_store)
-    recall = await channel(settings.recall)
-    prerank = await channel(settings.prerank)
-    rank = await channel(settings.rank)
-    rerank = await channel(settings.rerank)
-
-    def of_release() -> Mapping[str, StageClient[Any, Any]]:
-        return {
-            "recall": natural("recall", recall_client(recall), lambda query: query.limit),
-            "similar": natural("similar", similar_client(recall), lambda query: query.limit),
-            "prerank": natural("prerank", prerank_client(prerank), lambda q: len(q.candidates)),
-            "rank": natural("rank", rank_client(rank), lambda query: len(query.candidates)),
-            "rerank": natural("rerank", rerank_client(rerank), lambda query: len(query.rows)),
-        }
-
+    of_releases = {stage: await channel(getattr(settings, stage)) for stage in _OF_RELEASES}
     return Stages(
-        **of_release(),
-        anew=of_release,
-        contexts=natural("feature_store", context_client(store), lambda query: 0),
-        marks=natural("seen", mark_client(store), lambda query: len(query.keys)),
-        events=natural("events", append_client(store), lambda query: len(query.events)),
-        profiles=natural("profiles", profile_client(store), lambda query: 0),
-        erasures=natural("erasures", erase_client(store), lambda query: 0),
+        **clients.of_releases(of_releases),
+        **clients.of_users(store),
+        anew=partial(clients.of_releases, of_releases),
         addresses={
             **dict.fromkeys(_OF_FEATURE_STORE, settings.feature_store),
-            **dict.fromkeys(("recall", "similar"), settings.recall),
-            "prerank": settings.prerank,
-            "rank": settings.rank,
-            "rerank": settings.rerank,
+            **{stage: getattr(settings, stage) for stage in _OF_RELEASES},
+            "similar": settings.recall,
         },
-        holders={
-            "recall": ReleaseClient(recall),
-            "prerank": ReleaseClient(prerank),
-            "rank": ReleaseClient(rank),
-            "rerank": ReleaseClient(rerank),
-        },
+        holders={stage: ReleaseClient(to) for stage, to in of_releases.items()},
     )
+
+
+class _Clients:
+    """Makes clients: batching around retries around the calls."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._limits = BatchLimits(settings.batch_queries, settings.batch_items)
+        self._ratio = settings.retry_ratio
+
+    def of_releases(self, to: Mapping[str, grpc.aio.Channel]) -> dict[str, Any]:
+        """Of the stages that answer from releases, by their names in Stages."""
+        recall, natural = to["recall"], self._natural
+        return {
+            "recall": natural("recall", recall_client(recall), lambda q: q.limit),
+            "similar": natural("similar", similar_client(recall), lambda q: q.limit),
+            "prerank": natural(
+                "prerank", prerank_client(to["prerank"]), lambda q: len(q.candidates)
+            ),
+            "rank": natural("rank", rank_client(to["rank"]), lambda q: len(q.candidates)),
+            "rerank": natural("rerank", rerank_client(to["rerank"]), lambda q: len(q.rows)),
+        }
+
+    def of_users(self, store: grpc.aio.Channel) -> dict[str, Any]:
+        """Of the feature store, by their names in Stages."""
+        natural = self._natural
+        return {
+            "contexts": natural("feature_store", context_client(store), lambda q: 0),
+            "marks": natural("seen", mark_client(store), lambda q: len(q.keys)),
+            "events": natural("events", append_client(store), lambda q: len(q.events)),
+            "profiles": natural("profiles", profile_client(store), lambda q: 0),
+            "erasures": natural("erasures", erase_client(store), lambda q: 0),
+        }
+
+    def _natural(
+        self, name: str, client: StageClient[Q, R], items: Callable[[Q], int]
+    ) -> StageClient[Q, R]:
+        traced, budget = traced_client(name, client), RetryBudget(self._ratio)
+        retrying = Retrying(traced, budget, retries(name))
+        return open_batching(retrying, self._limits, items, time.monotonic, batch_queries(name))

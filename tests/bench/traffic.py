@@ -31,6 +31,7 @@ GATEWAYS = 2
 CHANGES = 60
 CALLS = 100_000
 SECONDS = 20.0
+LOOK_SECONDS = 0.001
 ARMS = (LayerArm("on", 50.0, {"by": 1.0}), LayerArm("off", 50.0, {}))
 LAYERS = (Layer("one", "one", ARMS), Layer("two", "two", ARMS))
 POLICIES = {
@@ -57,17 +58,18 @@ def assignment(policy: Policy) -> float:
 
 
 def gateway(url: str, told: Connection) -> None:
-    """Tells the version of each policy that it applies, and when; both by the clock of the host."""
+    """Tells the version of each policy that it applies, and when, by the clock of the host."""
 
     async def follow() -> None:
-        def tell(policy: Policy) -> None:
-            told.send((policy.version, time.monotonic()))
-
         settings = GatewaySettings(redis_url=SecretStr(url))
         async with AsyncExitStack() as stack:
-            traffic = await open_traffic(settings, stack, Policy(0, "a"), tell)
+            traffic = await open_traffic(settings, stack, Policy(0, "a"))
             await traffic.report(lambda: STANDING, stack)
-            await asyncio.Event().wait()
+            applied = 0
+            while True:
+                await asyncio.sleep(LOOK_SECONDS)
+                if (version := traffic.follower.applied.version) != applied:
+                    told.send((applied := version, time.monotonic()))
 
     with suppress(KeyboardInterrupt):
         asyncio.run(follow())

@@ -151,14 +151,25 @@ CALLS: dict[str, Call] = {
 }
 
 every_call = pytest.mark.parametrize("name", CALLS)
-every_release_call = pytest.mark.parametrize(
-    "name", ["recall", "similar", "prerank", "rank", "rerank"]
-)
+OF_RELEASES = {"recall", "similar", "prerank", "rank", "rerank"}
+every_release_call = pytest.mark.parametrize("name", sorted(OF_RELEASES))
 every_placement = pytest.mark.parametrize("placement", ["in process", "grpc"])
 
 
 def test_every_stage_is_here() -> None:
-    assert {field.name for field in fields(Stages)} == {*CALLS, "addresses", "holders"}
+    beside = {"addresses", "holders", "anew"}
+    assert {field.name for field in fields(Stages)} == {*CALLS, *beside}
+
+
+@every_placement
+async def test_a_lane_has_the_calls_of_releases_anew(placement: str, world: World) -> None:
+    async with stages_at(placement) as stages:
+        lane = stages.lane()
+        fresh = {name for name in CALLS if getattr(lane, name) is not getattr(stages, name)}
+        assert fresh == (OF_RELEASES if placement == "grpc" else set())
+        for name in fresh:
+            (outcome,) = await ask(lane, name, [CALLS[name].query(world, 1)])
+            assert outcome.failure is None
 
 
 @pytest.fixture

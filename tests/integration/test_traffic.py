@@ -229,6 +229,20 @@ async def test_gateways_report(own_redis: RedisServer, leader: redis.asyncio.Red
     assert 0 < await leader.pttl(GATEWAYS_KEY) <= 5000
 
 
+async def test_a_report_tells_the_newest_version_that_was_there(
+    own_redis: RedisServer, leader: redis.asyncio.Redis
+) -> None:
+    store = TrafficStore(leader)
+    follower = Follower(store, FIRST, FollowerConfig(clock=Clock()))
+    for policy in (LEASED, Policy(3, "a")):
+        await publish(leader, policy)
+        await follower.refresh()
+    assert follower.applied.version == 3
+    standing = Standing({}, (), "a")
+    reporter = TrafficReporter(store, "one", follower, lambda: standing, Clock())
+    assert reporter.report().version == 5
+
+
 async def test_reports_go_on_after_redis_was_away(
     own_redis: RedisServer, leader: redis.asyncio.Redis, stack: AsyncExitStack
 ) -> None:

@@ -66,7 +66,10 @@ class Following(Protocol):
 
 
 class Loaded(Protocol):
-    """The releases that are loaded in this gateway; `start` always is."""
+    """The releases that are loaded in this gateway; `start` always is.
+
+    `everywhere`: whether all stages have a release, too, as last heard.
+    """
 
     @property
     def start(self) -> str: ...
@@ -74,6 +77,8 @@ class Loaded(Protocol):
     def get(self, release: str) -> GatewayRelease | None: ...
 
     def held(self) -> tuple[GatewayRelease, ...]: ...
+
+    def everywhere(self, release: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +112,6 @@ class _Alone:
 
     def held(self) -> tuple[GatewayRelease, ...]:
         return (self._release,)
+
+    def everywhere(self, release: str) -> bool:
+        return release == self.start

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from services.domain.traffic import Arm, Policy
+from services.domain.traffic import Arm, Assignment, Policy
 from services.domain.traffic_report import LaneReport
 from services.gateway.lanes.judged import JudgedTally
 from services.gateway.lanes.lane import Key, Lane, Route, Routing
@@ -16,7 +16,7 @@ OpenLane = Callable[[GatewayRelease, Arm, Tally], Lane]
 
 
 class Lanes:
-    """Gives each user a lane. A release that is not loaded here has none: stable's takes its users.
+    """Gives each user a lane. A release that is not loaded has none: stable's takes its users.
 
     Counts of a lane are kept when it closes, and go on when it opens again: reports never fall
     back. Those of the REMEMBERED lanes that opened last are. Threads may call `open` and `reports`;
@@ -40,7 +40,7 @@ class Lanes:
         assigned = self._following.assign(user_id)
         lane = self._lanes.get((assigned.release, assigned.arm))
         if lane is None:
-            lane = self.lane(assigned.release, assigned.arm) or self.stable
+            lane = self._first(assigned) or self.stable
         return Route(lane, assigned.arms)
 
     @property
@@ -54,9 +54,11 @@ class Lanes:
         return lane
 
     def lane(self, release: str, arm: Arm) -> Lane | None:
-        """The lane, opened now if it was not; None when its release is not loaded here."""
+        """The lane, opened now if it was not; None when its release is not loaded."""
         lane = self._lanes.get((release, arm))
-        if lane is None and (loaded := self._loaded.get(release)) is not None:
+        if lane is None and self._opens(release):
+            if (loaded := self._loaded.get(release)) is None:
+                return None
             lane = self._make(loaded, arm, self._tally(Key(release, arm)))
             self._lanes[lane.key] = lane
         return lane
@@ -85,6 +87,26 @@ class Lanes:
             for key, tally in tuple(self._tallies.items())
             if tally.requests
         )
+
+    def _first(self, assigned: Assignment) -> Lane | None:
+        """The lane of who comes first to it.
+
+        Where the canary is not loaded, there is no control either: one gateway would be seen in one
+        of the two alone, and what ails it would seem to be that release's doing.
+        """
+        canary = self._following.applied.canary
+        if assigned.arm is Arm.CONTROL and self.lane(canary, Arm.CANARY) is None:
+            return None
+        return self.lane(assigned.release, assigned.arm)
+
+    def _opens(self, release: str) -> bool:
+        """Whether its lists are whole, or those of the release of the start are not either.
+
+        A stage that a release comes to last would be left out of everybody's lists until then. Not
+        asked of lanes that are open: a stage that was restarted has the release again soon.
+        """
+        loaded = self._loaded
+        return loaded.everywhere(release) or not loaded.everywhere(loaded.start)
 
     def _tally(self, key: Key) -> Tally:
         tally = self._tallies.pop(key, None)

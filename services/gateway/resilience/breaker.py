@@ -32,12 +32,12 @@ class Breaker:
 
     Closed circuit: all pass. Tripped: one probe each `pause_seconds`, whose success closes the
     circuit. A probe without an end (its caller went away) blocks nothing: the next one follows.
-    `trips`: how often it tripped.
+    `trips`: how often it tripped; `clock`: the time now.
     """
 
     def __init__(self, settings: BreakerSettings, clock: Clock) -> None:
         self._settings = settings
-        self._clock = clock
+        self.clock = clock
         self.trips = 0
         self._probe_at: float | None = None  # None: not tripped
         self._probing = False
@@ -53,7 +53,7 @@ class Breaker:
         """True when the request may pass; it must then end in `succeeded` or `failed`."""
         if self._probe_at is None:
             return True
-        now = self._clock()
+        now = self.clock()
         if now < self._probe_at:
             return False
         self._probe_at = now + self._settings.pause_seconds
@@ -69,7 +69,7 @@ class Breaker:
         elif self._probing:  # else a call from before the trip: one late answer heals nothing
             self._probe_at = None
             self._row = _Failures()
-            self._window_end = self._clock()
+            self._window_end = self.clock()
 
     def failed(self) -> None:
         """A request that passed was let down."""
@@ -77,7 +77,7 @@ class Breaker:
             self._probing = False  # the probe is over: a late success is not its
             return
         self._turn_window()
-        now, settings = self._clock(), self._settings
+        now, settings = self.clock(), self._settings
         self._row.failed(now)
         self._window.failed(now)
         row, window = self._row, self._window
@@ -92,9 +92,9 @@ class Breaker:
         return now - failures.since >= self._settings.lasting_seconds
 
     def _turn_window(self) -> None:
-        if self._clock() >= self._window_end:
+        if self.clock() >= self._window_end:
             self._window = _Failures()
-            self._window_end = self._clock() + self._settings.window_seconds
+            self._window_end = self.clock() + self._settings.window_seconds
 
 
 @dataclass(slots=True)

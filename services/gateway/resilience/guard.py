@@ -1,7 +1,7 @@
 """The one way the gateway asks a stage: gate, timer, and every failure turned into a reason."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -10,7 +10,6 @@ from services.domain.outcome import CallError, Failure, Outcome, Reason
 from services.domain.protocols import StageClient
 from services.gateway.metrics import count_failure
 from services.gateway.resilience.breaker import Breaker
-from services.gateway.resilience.budget import Clock
 from services.gateway.stats import Meter
 
 Q = TypeVar("Q")
@@ -40,9 +39,9 @@ class Guard(Generic[Q, R]):
     Args:
         name: the stage, also its series in the stats.
         client: the stage.
-        breaker: stops asking while the stage keeps failing.
+        breaker: stops asking while the stage keeps failing; its clock is this guard's.
         meter: counts; None: nobody does.
-        clock: the time now.
+        told: what log lines say beside the stage, such as the lane.
     """
 
     def __init__(
@@ -51,13 +50,14 @@ class Guard(Generic[Q, R]):
         client: StageClient[Q, R],
         breaker: Breaker,
         meter: Meter | None,
-        clock: Clock,
+        told: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self._client = client
         self.breaker = breaker
         self._meter = meter
-        self._clock = clock
+        self._clock = breaker.clock
+        self._told = {"stage": name, **(told or {})}
         self._unusable = False
 
     async def ask(self, query: Q, timeout: float, fault: Callable[[R], str] = sound) -> Answered[R]:
@@ -92,7 +92,7 @@ class Guard(Generic[Q, R]):
         except CallError as error:
             return Outcome(None, error.failure)
         except Exception as error:  # noqa: BLE001 - degrade point: the answer goes on without it
-            get_logger("funnel").exception("stage failed", stage=self.name)
+            get_logger("funnel").exception("stage failed", **self._told)
             return Outcome.failed(Reason.INTERNAL, repr(error))
 
     def _settle(self, failure: Failure | None, timeout: float) -> None:
@@ -110,14 +110,14 @@ class Guard(Generic[Q, R]):
         if failure is None:
             if self._unusable and not self.breaker.tripped:
                 self._unusable = False
-                get_logger("funnel").info("stage is back", stage=self.name)
+                get_logger("funnel").info("stage is back", **self._told)
         elif not self._unusable:
             lacks_release = failure.reason is Reason.RELEASE_NOT_LOADED
             self._unusable = self.breaker.tripped or lacks_release
             if self._unusable:
                 reason, message = failure.reason.value, failure.message
                 get_logger("funnel").warning(
-                    "stage keeps failing", stage=self.name, reason=reason, message=message
+                    "stage keeps failing", **self._told, reason=reason, message=message
                 )
 
 

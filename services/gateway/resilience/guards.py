@@ -1,6 +1,7 @@
 """The stages of one gateway, each behind its own guard."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from services.domain.context import UserContext
@@ -74,12 +75,29 @@ class Guards:
         )
 
 
-def guarded(stages: Stages, settings: BreakerSettings, stats: Stats | None, clock: Clock) -> Guards:
-    """Guards around the stages; the names are the series of the stats. None: nobody counts."""
+@dataclass(frozen=True, slots=True)
+class GuardConfig:
+    """What guards stand on.
+
+    Attributes:
+        breaker: when breakers trip.
+        stats: have a series for each guard, of its name; None: nobody counts.
+        clock: the time now.
+        told: what log lines say beside the stage.
+    """
+
+    breaker: BreakerSettings
+    stats: Stats | None
+    clock: Clock
+    told: Mapping[str, str] = field(default_factory=dict)
+
+
+def guarded(stages: Stages, config: GuardConfig) -> Guards:
+    """Guards around the stages."""
 
     def guard(name: str, client: StageClient[Q, R]) -> Guard[Q, R]:
-        meter = stats.meter(name) if stats is not None else None
-        return Guard(name, client, Breaker(settings, clock), meter, clock)
+        meter = config.stats.meter(name) if config.stats is not None else None
+        return Guard(name, client, Breaker(config.breaker, config.clock), meter, config.told)
 
     return Guards(
         contexts=guard("feature_store", stages.contexts),
@@ -95,12 +113,10 @@ def guarded(stages: Stages, settings: BreakerSettings, stats: Stats | None, cloc
     )
 
 
-def lane_guards(
-    stages: Stages, settings: BreakerSettings, stats: Stats | None, clock: Clock, shared: Guards
-) -> Guards:
+def lane_guards(stages: Stages, config: GuardConfig, shared: Guards) -> Guards:
     """New guards around what answers from releases; those of the feature store are the shared."""
     return replace(
-        guarded(stages, settings, stats, clock),
+        guarded(stages, config),
         contexts=shared.contexts,
         marks=shared.marks,
         events=shared.events,

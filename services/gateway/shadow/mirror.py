@@ -89,14 +89,24 @@ class Mirror:
         return self._tallies[release]
 
     def lanes(self) -> tuple[LaneReport, ...]:
-        """For the report of this gateway: a lane for each release that was a shadow."""
-        return tuple(tally.report(release) for release, tally in self._tallies.items())
+        """For the report of this gateway: a lane for each release that was a shadow.
+
+        Threads may call it; all else is for the event loop.
+        """
+        tallies = tuple(self._tallies.items())
+        return tuple(tally.report(release) for release, tally in tallies)
 
     def offer(self, trace: Trace, arm: Arm, request_id: str) -> None:
-        """Takes a list that was answered; never waits.
+        """Takes a list that was answered; never waits, and never fails.
 
         Only whole answers of stable's users: what differs is then the release's doing.
         """
+        try:
+            self._offer(trace, arm, request_id)
+        except Exception:  # noqa: BLE001 - degrade point: the user's answer is made
+            _log.exception("a shadow failed", request=request_id)
+
+    def _offer(self, trace: Trace, arm: Arm, request_id: str) -> None:
         shadow = self._shadow()
         if shadow is None or arm not in MIRRORED or trace.degraded:
             return

@@ -3,7 +3,6 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -30,13 +29,11 @@ class FollowerConfig:
 
     Attributes:
         file: has a copy of the policy; None: there is none.
-        changed: called with each policy that is applied, when it differs from the one before.
         clock: seconds, never going back.
         seconds: between two readings.
     """
 
     file: PolicyFile | None = None
-    changed: Callable[[Policy], None] = lambda _: None
     clock: Clock = time.monotonic
     seconds: float = FOLLOW_SECONDS
 
@@ -76,9 +73,9 @@ class Follower:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        """Reads the policy once, from the file when Redis is away or has a malformed one."""
+        """Reads the policy once, from the file when Redis is away or has none that is good."""
         if self._store is not None:
-            if not await self.refresh() or self.malformed:
+            if not await self.refresh() or self._document is None or self.malformed:
                 await self._read_copy()
             self._tasks = [asyncio.create_task(work()) for work in (self._follow, self._copy)]
         return self
@@ -97,6 +94,11 @@ class Follower:
     def applied(self) -> Policy:
         """The last good policy, whether its lease holds or not: what should be loaded."""
         return self._applied
+
+    @property
+    def newest(self) -> int:
+        """The highest version it was told; that of `applied`, unless that is an older one."""
+        return self._newest
 
     @property
     def age(self) -> float:
@@ -196,13 +198,13 @@ class Follower:
             canary=policy.canary,
             weight=policy.weight,
         )
-        self._config.changed(policy)
 
     async def _read_copy(self) -> None:
         if self._config.file is None:
             return
         copy = await asyncio.to_thread(self._config.file.read)
         if copy is not None:
+            self._newest = max(copy.version, self._newest)
             self._apply(copy, until=-math.inf)
 
 

@@ -34,19 +34,13 @@ class Traffic:
             await stack.enter_async_context(reporter)
 
 
-async def open_traffic(
-    settings: GatewaySettings,
-    stack: AsyncExitStack,
-    first: Policy,
-    changed: Callable[[Policy], None] = lambda _: None,
-) -> Traffic:
+async def open_traffic(settings: GatewaySettings, stack: AsyncExitStack, first: Policy) -> Traffic:
     """The policy in the Redis of the settings, read once; followed until the stack ends.
 
     Args:
         settings: which Redis, and where the copy of the policy is.
         stack: ends the following.
         first: holds where there is no other.
-        changed: hears of each policy that is applied.
 
     Raises:
         StartupError: the address of Redis cannot be read.
@@ -58,6 +52,6 @@ async def open_traffic(
         stack.push_async_callback(redis.aclose)
         store = TrafficStore(redis)
     file = PolicyFile(settings.policy_file) if settings.policy_file else None
-    follower = Follower(store, first, FollowerConfig(file, changed))
+    follower = Follower(store, first, FollowerConfig(file))
     await stack.enter_async_context(follower)
     return Traffic(follower, store)

@@ -106,7 +106,7 @@ class TrafficReporter:
         return GatewayReport(
             gateway=self._gateway,
             seconds=now - self._began,
-            version=policy.version,
+            version=self._follower.newest,
             leased=policy.leased,
             stages=standing.stages,
             lanes=standing.lanes,

@@ -20,7 +20,7 @@ class Guarded:
         self.stage: Scripted[int, int] = Scripted(lambda query: query)
         breaker = Breaker(BreakerSettings(failures=2, lasting_seconds=0.0), self.clock)
         meter = self.stats.meter("rank")
-        self.guard: Guard[int, int] = Guard("rank", self.stage, breaker, meter, self.clock)
+        self.guard: Guard[int, int] = Guard("rank", self.stage, breaker, meter)
 
     async def ask(self, timeout: float = 1.0) -> str:
         """The reason of the failure; empty when there is an answer."""

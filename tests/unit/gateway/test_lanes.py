@@ -2,20 +2,16 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from services.domain.context import UserContext
 from services.domain.events import EventType
-from services.domain.ids import item_key, item_keys
-from services.domain.outcome import Outcome, Reason
+from services.domain.ids import item_keys
 from services.domain.traffic import Arm, Policy, Shadow
-from services.gateway.answer import Answer
-from services.gateway.gateway import Gateway
 from services.gateway.lanes.lane import Routing
 from services.gateway.lanes.lanes import REMEMBERED
 from services.gateway.pipeline import make_gateway
@@ -24,62 +20,10 @@ from services.gateway.requests import EventInput, RecommendInput
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from tests.unit.gateway.clock import Clock
-from tests.unit.gateway.told import Told
-from tests.unit.gateway.world import IDS, Scripted, World, make_release, make_world
+from tests.unit.gateway.two import ALL, NEW, SPLIT, ByRelease, Two, releases, two
+from tests.unit.gateway.world import IDS, make_release
 
-OF_RELEASES = ("recall", "prerank", "rank", "rerank")
-SPLIT = Policy(1, "r1", "r2", weight=30.0, control=30.0)
-ALL = Policy(1, "r1", "r2", weight=100.0)
-NEW = "only in r2"
-
-
-class ByRelease:
-    """A stage that has a script for the canary's queries alone."""
-
-    def __init__(self, stable: Scripted[Any, Any], canary: Scripted[Any, Any]) -> None:
-        self._stages = {"r1": stable, "r2": canary}
-
-    async def call(self, queries: Any, timeout: float) -> Any:
-        (release,) = {query.release for query in queries}
-        return await self._stages[release].call(queries, timeout)
-
-
-@dataclass
-class Two:
-    """A gateway with two releases; `canary`: the stages as they answer from r2."""
-
-    gateway: Gateway
-    told: Told
-    stable: World
-    canary: World
-
-    async def list(self, user: str, **asked: Any) -> Answer:
-        return await self.gateway.recommend(RecommendInput(user_id=user, **asked), "id")
-
-    def tallied(self, *lane: Any) -> int:
-        reports = {(one.release, one.arm): one.sums for one in self.gateway.lanes.reports()}
-        return int(reports[lane]["requests"]) if lane in reports else 0
-
-
-@pytest.fixture(scope="module")
-def releases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, GatewayRelease]:
-    """r1, and r2 that has one other item."""
-    folder = tmp_path_factory.mktemp("releases")
-    r2 = make_release(folder / "r2", release_id="r2", ids=[*IDS[:-1], NEW])
-    return {"r1": make_release(folder / "r1"), "r2": r2}
-
-
-@pytest.fixture
-def two(releases: dict[str, GatewayRelease]) -> Two:
-    told = Told(SPLIT, dict(releases))
-    stable, canary = make_world(releases["r1"]), make_world(releases["r2"])
-    stages = {
-        name: ByRelease(one, canary[name]) if name in (*OF_RELEASES, "similar") else one
-        for name, one in stable.stages.items()
-    }
-    settings = GatewaySettings(deadline_seconds=60.0)
-    gateway = make_gateway(Routing(told, told), Stages(**stages), settings)
-    return Two(gateway, told, stable, canary)
+__all__ = ["releases", "two"]
 
 
 async def test_users_are_split_as_the_policy_says(two: Two) -> None:
@@ -103,70 +47,6 @@ async def test_only_judged_lanes_count_what_is_shown(two: Two) -> None:
         shown = 5 * report.sums["requests"]
         assert "items" not in report.histograms or report.histograms["items"].sum() == shown
         assert ("items" in report.histograms) == (report.arm is not Arm.STABLE)
-
-
-async def test_a_release_that_is_not_loaded_serves_nobody(two: Two) -> None:
-    two.told.applied = ALL
-    canary = two.told.releases.pop("r2")
-    assert (await two.list("u")).release == "r1"
-    assert two.gateway.lanes.releases() == ("r1",)
-    two.told.releases["r2"] = canary
-    assert (await two.list("u")).release == "r2"
-    assert two.gateway.lanes.releases() == ("r1", "r2")
-
-
-async def test_a_stable_release_that_is_not_loaded_is_replaced_by_the_one_of_the_start(
-    two: Two,
-) -> None:
-    two.told.applied = Policy(2, "r3", "r2", weight=50.0, control=50.0)
-    users = [f"user {i}" for i in range(20)]
-    assert {(await two.list(user)).release for user in users} == {"r1", "r2"}
-    assert two.gateway.release.id == "r1"
-    assert two.tallied("r1", Arm.CONTROL) == 0, "it is not the release of the control"
-
-
-@pytest.mark.parametrize("stage", OF_RELEASES)
-async def test_a_stage_that_lacks_the_canary_sends_its_users_to_stable(
-    two: Two, stage: str
-) -> None:
-    two.told.applied = ALL
-    two.canary[stage].mode = "refuse"
-    before = fallbacks(stage)
-    made = await two.list("u", k=5)
-    assert (made.release, made.degraded, len(made.items)) == ("r1", (), 5)
-    assert len(two.stable["marks"].queries) == 1
-    assert two.stable.store.shown["u"] == [item_key(item.text.item_id) for item in made.items]
-    assert (two.tallied("r2", Arm.CANARY), two.tallied("r1", Arm.STABLE)) == (0, 1)
-    assert fallbacks(stage) == before + 1
-    two.canary[stage].mode = "ok"
-    assert (await two.list("u")).release == "r2"
-
-
-async def test_stable_answers_in_the_time_that_is_left(
-    releases: dict[str, GatewayRelease],
-) -> None:
-    clock = Clock()
-    told = Told(ALL, releases)
-    world = make_world(Routing(told, told), clock, deadline_seconds=10.02)
-
-    async def slow(queries: Any, timeout: float) -> Any:
-        if queries[0].release == "r2":
-            clock.move(1.0)
-            return [Outcome.failed(Reason.RELEASE_NOT_LOADED, "") for _ in queries]
-        return [Outcome.of(world["recall"].answer(query)) for query in queries]
-
-    world["recall"].call = slow  # type: ignore[method-assign]
-    made = await world.gateway.recommend(RecommendInput(user_id="u"), "id")
-    assert made.release == "r1"
-    first, second = (query.remaining for query in world["contexts"].queries)
-    assert second == pytest.approx(0.9 * first)
-
-
-async def test_a_stable_stage_that_lacks_the_release_is_left_out(two: Two) -> None:
-    two.told.applied = Policy(1, "r1")
-    two.stable["rank"].mode = "refuse"
-    made = await two.list("u")
-    assert [part for part, _ in made.degraded] == ["rank"]
 
 
 async def test_an_explanation_is_of_the_users_lane(two: Two) -> None:
@@ -302,6 +182,24 @@ async def test_who_goes_away_counts_as_an_error_of_the_lane(two: Two) -> None:
     assert (report.sums["requests"], report.sums["errors"]) == (1, 1)
 
 
+async def test_logs_say_whose_stage_it_is(two: Two) -> None:
+    two.told.applied = ALL
+    with capture_logs() as lines:
+        two.canary["rank"].mode = "refuse"
+        await two.list("u")
+        two.canary["rank"].mode, two.stable["rank"].mode = "ok", "refuse"
+        await two.list("u")
+        two.told.applied = Policy(2, "r1")
+        await two.list("u")
+    canary = {"stage": "rank", "release": "r2", "arm": "canary"}
+    fields = ("event", "stage", "release", "arm")
+    assert [{name: line[name] for name in fields if name in line} for line in lines] == [
+        {"event": "stage keeps failing", **canary},
+        {"event": "stage is back", **canary},
+        {"event": "stage keeps failing", "stage": "rank"},
+    ]
+
+
 async def test_similar_items_are_stables(two: Two) -> None:
     two.told.applied = ALL
     assert (await two.gateway.similar(IDS[0], 5, "id")).release == "r1"
@@ -346,8 +244,3 @@ async def test_items_of_every_loaded_release_are_known(
     assert two.gateway.users._item_ids(keys) == [IDS[0], IDS[-1], NEW, ""]
     del two.told.releases["r2"]
     assert two.gateway.users._item_ids(keys) == [IDS[0], IDS[-1], "", ""]
-
-
-def fallbacks(stage: str) -> float:
-    name = "recstack_gateway_lane_fallbacks_total"
-    return REGISTRY.get_sample_value(name, {"stage": stage}) or 0.0

@@ -169,6 +169,21 @@ async def test_what_traffic_no_longer_names_is_unloaded_later(several: Several) 
     assert several.states() == only("r2", "r3")  # r3 was never named
 
 
+async def test_a_stage_that_is_away_lets_go_when_it_is_back(several: Several) -> None:
+    several.named = ("r1", "r2")
+    await several.everywhere("r1", "r2")
+    several.named = ("r1",)
+    several.stages["rank"].away = True
+    for _ in range(2):
+        several.clock.move(LINGER_SECONDS)
+        await several.upkeep.tend()
+        assert several.states() == {**only("r1"), "rank": only("r1", "r2")["rank"]}
+    several.stages["rank"].away = False
+    several.clock.move(LINGER_SECONDS)
+    await several.upkeep.tend()
+    assert several.states() == only("r1")
+
+
 async def test_what_traffic_names_again_in_time_stays(several: Several) -> None:
     for named in (("r1", "r2"), ("r1",), ("r1", "r2"), ("r1",)):
         several.named = named

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from services.domain import traffic_report
 from services.domain.context import RequestContext, UserContext
@@ -25,7 +26,7 @@ from services.gateway.release import GatewayRelease
 from services.gateway.request_log import sampled
 from services.gateway.requests import ListRequest
 from services.gateway.resilience.breaker import BreakerSettings
-from services.gateway.resilience.guards import guarded
+from services.gateway.resilience.guards import GuardConfig, guarded
 from services.gateway.shadow.collector import ShadowCollector
 from services.gateway.shadow.comparison import compare
 from services.gateway.shadow.mirror import Mirror, ShadowFunnel, chosen
@@ -51,7 +52,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> GatewayRelease:
 
 def funnel_of(release: GatewayRelease, stages: dict[str, Any]) -> Funnel:
     clock, table = Clock(), Catalog.none().table
-    guards = guarded(Stages(**stages), BreakerSettings(), Stats(clock), clock)
+    guards = guarded(Stages(**stages), GuardConfig(BreakerSettings(), Stats(clock), clock))
     settings = FunnelSettings(mark=False)
     return Funnel(ItemView(release, table), guards, Takedown(table, clock), settings, clock)
 
@@ -247,6 +248,16 @@ async def test_one_that_raises_is_counted(shown: Trace) -> None:
         lane = await ended(mirror)
     assert ends(lane) == {"failed": 1}
     assert not lane.examples
+
+
+def test_one_that_cannot_be_opened_harms_nobody(shown: Trace) -> None:
+    def broken(release: str) -> ShadowFunnel:
+        raise ZeroDivisionError(release)
+
+    mirror = Mirror(lambda: ALL, broken, lambda: True, PATIENCE)
+    with capture_logs() as lines:
+        mirror.offer(shown, Arm.STABLE, "one")
+    assert [line["event"] for line in lines] == ["a shadow failed"]
 
 
 @pytest.mark.parametrize("mode", ["call_error", "crash", "refuse", "two"])

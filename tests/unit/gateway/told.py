@@ -13,12 +13,17 @@ class Told:
     applied: Policy
     releases: dict[str, GatewayRelease] = field(default_factory=dict)
     start: str = "r1"
+    partly: set[str] = field(default_factory=set)
+    """Releases that some stage lacks."""
 
     def assign(self, user_id: str) -> Assignment:
         return assign(user_id, self.applied)
 
     def get(self, release: str) -> GatewayRelease | None:
         return self.releases.get(release)
+
+    def everywhere(self, release: str) -> bool:
+        return release in self.releases and release not in self.partly
 
     def held(self) -> tuple[GatewayRelease, ...]:
         return tuple(self.releases.values())

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,8 +52,8 @@ def store(clock: Clock) -> Answers:
     return Answers(clock)
 
 
-def following(store: Answers, changed: Callable[[Policy], None] = lambda _: None) -> Follower:
-    return Follower(store, FIRST, FollowerConfig(changed=changed, clock=store.clock))
+def following(store: Answers) -> Follower:
+    return Follower(store, FIRST, FollowerConfig(clock=store.clock))
 
 
 def errors(what: str) -> float:
@@ -69,13 +68,12 @@ async def test_until_it_is_told_the_first_policy_holds(store: Answers) -> None:
 
 
 async def test_a_policy_under_lease_is_applied(store: Answers) -> None:
-    heard: list[Policy] = []
-    follower = following(store, heard.append)
+    follower = following(store)
     store.hold(LEASED, 5)
-    assert await follower.refresh()
-    assert await follower.refresh()
-    assert follower.assign("u") == ("b", Arm.CANARY, {}, {})
-    assert heard == [LEASED]
+    for _ in range(2):
+        assert await follower.refresh()
+        assert follower.assign("u") == ("b", Arm.CANARY, {}, {})
+        assert follower.applied == LEASED
 
 
 async def test_the_canary_has_users_until_its_lease_expires(store: Answers, clock: Clock) -> None:
@@ -261,29 +259,40 @@ async def test_a_start_without_redis_takes_the_copy_without_its_canary(
     async with Follower(store, FIRST, config) as follower:
         assert follower.assign("u").release == "b"
     store.found = None
-    heard: list[Policy] = []
-    config = FollowerConfig(file, heard.append, store.clock)
     async with Follower(store, FIRST, config) as follower:
         assert follower.assign("u") == ("a", Arm.STABLE, {}, {})
-        assert heard == [LEASED.without_canary()]
+        assert follower.applied == LEASED.without_canary()
         assert follower.applied.releases == ("a", "b"), "both are loaded before they are needed"
         store.hold(LEASED, 5)
         await follower.refresh()
         assert follower.assign("u").release == "b"
 
 
-async def test_a_start_with_a_malformed_policy_takes_the_copy(
-    store: Answers, tmp_path: Path
+@pytest.mark.parametrize("document", [b"{", None], ids=["malformed", "none"])
+async def test_a_start_without_a_good_policy_takes_the_copy(
+    store: Answers, tmp_path: Path, document: bytes | None
 ) -> None:
     file = PolicyFile(tmp_path / "policy.json")
     file.write(LEASED)
-    store.found = Found(b"{", b"5", 10.0)
+    store.found = Found(document, b"5", 10.0)
     async with Follower(store, FIRST, FollowerConfig(file, clock=store.clock)) as follower:
-        assert follower.malformed
+        assert bool(follower.malformed) == (document is not None)
         for _ in range(2):
             assert follower.assign("u") == ("a", Arm.STABLE, {}, {})
             await follower.refresh()
     assert file.read() == LEASED.without_canary()
+
+
+async def test_a_policy_that_is_older_than_the_copy_has_no_canary(
+    store: Answers, tmp_path: Path
+) -> None:
+    file = PolicyFile(tmp_path / "policy.json")
+    file.write(LEASED)
+    async with Follower(store, FIRST, FollowerConfig(file, clock=store.clock)) as follower:
+        store.hold(replace(LEASED, version=4), 4)
+        await follower.refresh()
+        assert follower.assign("u").arm is Arm.STABLE
+        assert (follower.malformed, follower.newest) == ("version 4 came after version 5", 5)
 
 
 async def test_without_a_copy_or_with_a_damaged_one_the_first_policy_holds(

@@ -86,7 +86,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--repeat", type=int, default=1, help="all of it so often")
     parser.add_argument("--aa", type=int, default=0, help="so many copies of stable instead")
-    parser.add_argument("--rate", type=float, default=90.0, help="lists a second")
+    parser.add_argument("--rate", type=float, default=75.0, help="lists a second")
     parser.add_argument("--seed", type=int, default=1, help="of the people")
     parser.add_argument("--spec", type=Path, default=SPEC, help="the plan of the rollouts")
     parser.add_argument("--root", type=Path, default=ROOT, help="what is kept")

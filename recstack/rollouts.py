@@ -92,12 +92,14 @@ class Rollouts:
         request = pb.AbortRolloutRequest(by=self._by, why=why, rollout=rollout)
         return self._changed(self._stub.AbortRollout, request)
 
-    def decisions(self, limit: int = 0, rollout: str = "", holds: bool = True) -> tuple[Entry, ...]:
+    def decisions(
+        self, limit: int = 0, rollout: str = "", holds: bool = False
+    ) -> tuple[Entry, ...]:
         """The audit log, newest first: `limit` entries at most, of one rollout or of all.
 
         `holds`: with every look that decided to hold.
         """
-        request = pb.ListDecisionsRequest(limit=limit, rollout=rollout, without_holds=not holds)
+        request = pb.ListDecisionsRequest(limit=limit, rollout=rollout, holds=holds)
         answer = self._call(self._stub.ListDecisions, request)
         return tuple(_read(decode_entry, one) for one in answer.decisions)
 

@@ -25,7 +25,6 @@ app = typer.Typer(
 PlanFile = Annotated[
     Path | None, typer.Argument(help="YAML, - for stdin; by default the one that ships.")
 ]
-REFUSED = 1
 
 
 @app.command()
@@ -60,15 +59,16 @@ def start(
 ) -> None:
     """Start a rollout: gateways and stages load the release, then the first step begins.
 
-    Exit code 1: it was refused, such as for a release that does not verify; 2: it was not started.
+    Exit code 1: it was refused, such as for a release that does not verify; 2: it was not started;
+    3: it was taken back meanwhile.
     """
     text, read = rollout_plan.read(spec)
     rollout_plan.print_summary(read)
     with rollouts(address, token_file, port_offset, var, by) as service:
         record = service.start(release, text, stable)
         typer.echo(f"rollout {record.rollout}: {record.release} instead of {record.stable}")
-        if wait and not until_decided(service, record):
-            raise typer.Exit(REFUSED)
+        if wait and (code := until_decided(service, record)):
+            raise typer.Exit(code)
 
 
 @app.command()
@@ -168,8 +168,8 @@ def abort(
 def history(
     rollout: Annotated[str, typer.Argument(help="Id of a rollout; by default of all.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="The last so many entries.")] = 50,
-    every: Annotated[
-        bool, typer.Option("--all", help="Also every look that decided to wait: one a block.")
+    holds: Annotated[
+        bool, typer.Option("--holds", help="Also every look that decided to wait: one a block.")
     ] = False,
     as_json: AsJson = False,
     address: Address = "",
@@ -179,7 +179,7 @@ def history(
 ) -> None:
     """The audit log, oldest first: every decision and command, by whom, and its numbers."""
     with rollouts(address, token_file, port_offset, var) as service:
-        found = service.decisions(limit, rollout, every)[::-1]
+        found = service.decisions(limit, rollout, holds)[::-1]
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], indent=2))
     elif found:

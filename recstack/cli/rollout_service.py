@@ -19,6 +19,8 @@ from services.rollout.record import View
 
 DEFAULT_ADDRESS = "127.0.0.1:50048"
 HINT = "start the stack with `recstack up`, or give --address and --token-file"
+MAYBE = "what was asked for may have been done: see `recstack rollout status`"
+DOCTOR = f"the service runs, its Redis does not answer it (`recstack doctor`); {MAYBE}"
 PATIENCE_SECONDS = 30.0
 """A leader that died is replaced within seconds; so long nobody is alarmed by its absence."""
 
@@ -45,7 +47,16 @@ def rollouts(
         with Rollouts(where, read_token(token_file or var / TOKEN), by, tls.given()) as service:
             yield service
     except AdminError as error:
-        raise Failure(f"{where}: {error}", HINT if error.away else "") from None
+        raise Failure(f"{where}: {error}", _hint(error)) from None
+
+
+def _hint(error: AdminError) -> str:
+    answered = str(error)
+    if answered.startswith("UNAVAILABLE: Redis"):
+        return DOCTOR
+    if answered.startswith("DEADLINE_EXCEEDED"):
+        return MAYBE
+    return HINT if error.away else ""
 
 
 def views(service: Rollouts, every: float, patience: float = PATIENCE_SECONDS) -> Iterator[View]:

@@ -113,7 +113,7 @@ def _facts(one: Record, view: View) -> Table:
 def _step(one: Record) -> str:
     plan = plan_of(one)
     of = f" of {len(plan.steps)}" if plan else ""
-    if one.phase in (Phase.PREPARING, Phase.REFUSED):
+    if not one.since:
         return f"before step 1{of}"
     return f"step {one.step + 1}{of}, {one.percent:g} % of the users"
 
@@ -152,7 +152,7 @@ def _guards(verdicts: Sequence[Verdict]) -> Table:
     for one in verdicts:
         values = (_value(one, name) for name in ARMS)
         says = Text(one.kind, STYLES[one.kind])
-        table.add_row(one.guard, says, *values, _odds(one), Text(one.reason.partition(":")[0]))
+        table.add_row(one.guard, says, *values, _odds(one), Text(_why(one)))
     return table
 
 
@@ -172,14 +172,20 @@ def _reasons(entry: Entry) -> Iterator[str]:
         counts = (f"{arm} {entry.arms.get(arm, {}).get('requests', 0):,.0f}" for arm in ARMS)
         yield f"requests: {', '.join(counts)}"
     for one in entry.verdicts:
-        values = ", ".join(f"{name} {_value(one, name) or '?'}" for name in ARMS)
-        yield f"{one.guard} {one.kind}: {values}, evidence {_odds(one) or '?'}"
+        values = [f"{name} {_value(one, name)}" for name in ARMS if name in one.numbers]
+        values += [f"evidence {odds}"] if (odds := _odds(one)) else []
+        yield f"{one.guard} {one.kind}: {_why(one)}" + (f"; {', '.join(values)}" if values else "")
 
 
 def _beside_guards(entry: Entry) -> list[str]:
     """Reasons that are no guard's."""
     guards = {f"{verdict.guard}: {verdict.reason}" for verdict in entry.verdicts}
     return [reason for reason in entry.reasons if reason not in guards]
+
+
+def _why(verdict: Verdict) -> str:
+    """What it says beside its numbers."""
+    return verdict.reason.partition(": canary ")[0]
 
 
 def _value(verdict: Verdict, name: str) -> str:

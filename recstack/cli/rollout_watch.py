@@ -12,7 +12,7 @@ from recstack.cli.rollout_service import views
 from recstack.cli.rollout_tables import NONE, line, rendered
 from recstack.rollouts import Rollouts
 from services.rollout.phase import Phase
-from services.rollout.record import Record, View
+from services.rollout.record import Entry, Record, View
 
 CODES = {Phase.PROMOTED: 0, Phase.ROLLED_BACK: 3, Phase.REFUSED: 1}
 INTERRUPTED = 130
@@ -40,8 +40,8 @@ def follow(service: Rollouts, every: float) -> int:
     return CODES[last.record.phase]
 
 
-def until_decided(service: Rollouts, started: Record) -> bool:
-    """Waits until a rollout has its first users, saying for what; False: it was refused.
+def until_decided(service: Rollouts, started: Record) -> int:
+    """Waits until a rollout has its first users, saying for what; the exit code.
 
     Raises:
         Failure: another rollout took its place.
@@ -54,8 +54,9 @@ def until_decided(service: Rollouts, started: Record) -> bool:
             if one is None or one.rollout != started.rollout:
                 raise Failure(f"rollout {started.rollout} is not the last one any more")
             if one.phase is not Phase.PREPARING:
-                typer.secho(line(one, view.look), fg="red" if one.phase is Phase.REFUSED else None)
-                return one.phase is not Phase.REFUSED
+                code = CODES.get(one.phase, 0)
+                typer.secho(line(one, view.look), fg="red" if code else None)
+                return code
             for lack in _lacking(view):
                 if lack not in said:
                     typer.echo(f"waiting: {lack}")
@@ -87,15 +88,22 @@ def _lines(looks: Iterator[View]) -> View:
     for view in looks:
         one, look = view.record, view.look
         assert one is not None
-        verdicts = () if look is None else tuple(verdict.kind for verdict in look.verdicts)
-        if (now := (one.phase, one.step, verdicts)) != said:
+        if (now := (one.phase, one.step, _says(look))) != said:
             typer.echo(line(one, look))
             said = now
     return view
 
 
+def _says(look: Entry | None) -> object:
+    """What people want to hear of when it changes: what guards say, else what is waited for."""
+    if look is None:
+        return None
+    return tuple(verdict.kind for verdict in look.verdicts) or look.reasons
+
+
 def _lacking(view: View) -> list[str]:
     """What it waits for."""
-    if not view.gateways:
+    if not view.gateways and not view.problems:
         return ["no gateway reports"]
-    return [f"gateway {one.gateway}: {lack}" for one in view.gateways for lack in one.lacks]
+    lacking = [f"gateway {one.gateway}: {lack}" for one in view.gateways for lack in one.lacks]
+    return [*lacking, *view.problems]

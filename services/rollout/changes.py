@@ -13,6 +13,9 @@ from services.rollout.record import LEADER, Entry, Kind, Record
 from services.rollout.spec import ALL, Spec
 from services.rollout.verdict import Verdict
 
+LATER = 1e-3
+"""Seconds between two changes, at least."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -50,7 +53,8 @@ class Change:
 
 def changed(record: Record, moment: Moment, said: Said, **fields: Any) -> Change:
     """The record with other fields, and the entry."""
-    after = replace(record, version=record.version + 1, at=moment.now, **fields)
+    at = max(moment.now, record.at + LATER)  # the clock of another host, or one that was set
+    after = replace(record, version=record.version + 1, at=at, **fields)
     return Change(after, entry_of(after, moment, said))
 
 

@@ -75,7 +75,7 @@ def start(scene: Scene, order: Order, rollout: str, lease_seconds: float) -> Cha
     base = scene.held.policy or Policy(0, stable)
     record = Record(
         version=scene.record.version if scene.record else 0,
-        at=0.0,
+        at=scene.record.at if scene.record else 0.0,
         rollout=rollout,
         release=order.release,
         stable=stable,
@@ -119,7 +119,7 @@ def stable_of(scene: Scene, wanted: str) -> str:
 def promote(scene: Scene, word: Word) -> Change:
     """The next step."""
     record, trial = running(scene, word)
-    lacking = readiness.all_lack(scene.reports, record.policy)
+    lacking = readiness.all_lack(scene.heard, record.policy)
     if lacking:
         raise ConflictError(f"not all gateways are ready: {'; '.join(lacking)}")
     said = _said(Kind.PROMOTED, word)
@@ -153,8 +153,8 @@ def meant(scene: Scene, word: Word) -> Record:
     """The rollout that a person speaks of; raises ConflictError."""
     record = scene.active
     if record is None:
-        ended = f", {scene.record.rollout} is {scene.record.phase}" if scene.record else ""
-        raise ConflictError(f"no rollout runs{ended}")
+        ended = [f"{scene.record.rollout} is {scene.record.phase}"] if scene.record else []
+        raise ConflictError("; ".join(("no rollout runs", *ended, *scene.held.problems)))
     if word.rollout not in ("", record.rollout):
         raise ConflictError(f"rollout {record.rollout} runs, not {word.rollout}")
     return record
@@ -164,8 +164,8 @@ def running(scene: Scene, word: Word) -> tuple[Record, Trial]:
     """The same, of one that has users; raises ConflictError."""
     record, trial = meant(scene, word), scene.trial
     if record.phase is Phase.PREPARING or trial is None:
-        lacking = "; ".join(readiness.all_lack(scene.reports, record.policy))
-        raise ConflictError(f"rollout {record.rollout} is still prepared: {lacking}")
+        lacking = readiness.all_lack(scene.heard, record.policy) or ("the first step begins now",)
+        raise ConflictError(f"rollout {record.rollout} is still prepared: {'; '.join(lacking)}")
     if word.step not in (None, record.step):
         raise ConflictError(f"rollout {record.rollout} is at step {record.step + 1} by now")
     return record, trial

@@ -1,4 +1,4 @@
-"""The state machine of a rollout: pure, so that any leader decides the same from the same."""
+"""The state machine of a rollout: any leader decides the same from the same."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from services.rollout.evidence import Evidence
 from services.rollout.phase import Phase
 from services.rollout.spec import ALL, Spec
 from services.rollout.verdict import Kind, Verdict
+from services.rollout.verdicts import verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,9 @@ def decide(
 
     Returns:
         The state from now on, and what made it so.
+
+    Raises:
+        NobodyJudgesError: all guards that could take the canary back have failed.
     """
     if state.ended:
         return state, Decision(Kind.HOLD, percent(state, spec), (f"it is {state.phase}",))
@@ -103,16 +107,16 @@ def decide(
         reason = "the arms were not counted at the same times"
         return state, Decision(Kind.HOLD, percent(state, spec), (reason,))
     control, canary = control.since(state.since), canary.since(state.since)
-    verdicts = tuple(guard.check(control, canary, spec.alpha) for guard in spec.guards)
+    heard = verdicts(spec, control, canary)
     lacking = _missing(state, spec, now, control, canary)
-    if worse := _said(verdicts, Kind.ROLL_BACK):
+    if worse := _said(heard, Kind.ROLL_BACK):
         after, kind, reasons = aborted(state), Kind.ROLL_BACK, worse
-    elif holding := (*lacking, *_said(verdicts, Kind.HOLD)):
+    elif holding := (*lacking, *_said(heard, Kind.HOLD)):
         after, kind, reasons = state, Kind.HOLD, holding
     else:
         after, kind = promoted(state, spec, now), Kind.ADVANCE
-        reasons = _said(verdicts, Kind.ADVANCE)
-    return after, Decision(kind, percent(after, spec), reasons, verdicts)
+        reasons = _said(heard, Kind.ADVANCE)
+    return after, Decision(kind, percent(after, spec), reasons, heard)
 
 
 def _said(verdicts: Iterable[Verdict], kind: Kind) -> tuple[str, ...]:

@@ -6,11 +6,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from services.domain import traffic_document
-from services.domain.traffic import PolicyError
 from services.rollout.phase import Phase
 from services.rollout.record import Entry, Kind, Record
 from services.rollout.verdict import Kind as Said
 from services.rollout.verdict import Verdict
+
+_WRONG = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 
 
 class DocumentError(ValueError):
@@ -31,7 +32,7 @@ def parse_record(document: bytes | str) -> Record:
         policy = traffic_document.parse(json.dumps(raw["policy"]))
         given = {name: kind(raw[name]) for name, kind in _RECORD.items()}
         return Record(policy=policy, **given)
-    except (KeyError, TypeError, ValueError, RecursionError, PolicyError) as error:
+    except _WRONG as error:
         raise DocumentError(f"the record of the rollout cannot be read: {error!r}") from None
 
 
@@ -54,7 +55,7 @@ def parse_entry(entry: str, document: bytes | str) -> Entry:
             id=entry,
             **given,
         )
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except _WRONG as error:
         raise DocumentError(f"entry {entry} of the log cannot be read: {error!r}") from None
 
 

@@ -1,17 +1,24 @@
 """What a lane of a gateway counted between two of its reports."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 
 import numpy as np
 
 from services.domain.traffic import Arm
 from services.domain.traffic_report import GatewayReport
-from services.rollout.evidence import F64, EvidenceError
+from services.rollout.evidence import F64, WIDE, Evidence, EvidenceError
+
+ITEMS = "items"
+"""Histogram of items shown, by group of equal hash: pairs and same are counted from it."""
+
+Counts = Mapping[str, F64]
+
+_HISTOGRAMS = {ITEMS, *WIDE}
+_SUMS = {field.name for field in fields(Evidence)} - {"starts", "ends"} - _HISTOGRAMS
 
 
-def between(
-    before: GatewayReport | None, report: GatewayReport, arm: Arm, release: str
-) -> dict[str, F64]:
+def between(before: GatewayReport | None, report: GatewayReport, arm: Arm, release: str) -> Counts:
     """The counts of one lane since the report before, or since it began.
 
     Args:
@@ -19,32 +26,47 @@ def between(
         report: the later one.
         arm: of the lane.
         release: of the lane.
+
+    Raises:
+        EvidenceError: they cannot be counts.
     """
     now = _counts(report, arm, release)
     then = _counts(before, arm, release) if before is not None else {}
-    if any((now[name] < then[name]).any() for name in now.keys() & then.keys()):
+    both = now.keys() & then.keys()
+    if any(now[name].shape != then[name].shape for name in both):
+        return {}  # as with a gateway that is new to the ledger: from the next report on
+    if any((now[name] < then[name]).any() for name in both):
         return now  # it was closed and opened again, and counts from zero
     return {name: count - then[name] if name in then else count for name, count in now.items()}
 
 
-def summed(counts: Iterable[Mapping[str, F64]]) -> dict[str, F64]:
-    """The sum over gateways.
+def unlike(counts: Iterable[Counts]) -> frozenset[str]:
+    """The names that are counted in different buckets, by gateways of two versions."""
+    shapes: dict[str, set[tuple[int, ...]]] = {}
+    for each in counts:
+        for name, count in each.items():
+            shapes.setdefault(name, set()).add(count.shape)
+    return frozenset(name for name, found in shapes.items() if len(found) > 1)
 
-    Raises:
-        EvidenceError: they count in different buckets.
-    """
+
+def summed(counts: Iterable[Counts], but: frozenset[str]) -> dict[str, F64]:
+    """The sum over gateways, but for some names."""
     total: dict[str, F64] = {}
     for each in counts:
         for name, count in each.items():
-            if name in total and total[name].shape != count.shape:
-                raise EvidenceError(f"{name}: gateways count in different buckets")
-            total[name] = total[name] + count if name in total else count
+            if name not in but:
+                total[name] = total[name] + count if name in total else count
     return total
 
 
-def _counts(report: GatewayReport, arm: Arm, release: str) -> dict[str, F64]:
+def _counts(report: GatewayReport, arm: Arm, release: str) -> Counts:
     for lane in report.lanes:
         if (lane.arm, lane.release) == (arm, release):
-            named = (*lane.sums.items(), *lane.histograms.items())
-            return {name: np.asarray(value, np.float64) for name, value in named}
+            named = [(name, lane.sums[name]) for name in lane.sums.keys() & _SUMS]
+            rows = [(name, lane.histograms[name]) for name in lane.histograms.keys() & _HISTOGRAMS]
+            found = {name: np.asarray(value, np.float64) for name, value in (*named, *rows)}
+            for name, value in found.items():
+                if not (value.size and np.isfinite(value).all() and (value >= 0).all()):
+                    raise EvidenceError(f"{name}: counts from 0 expected")
+            return found
     return {}

@@ -69,8 +69,10 @@ class Leader:
             return self._failed(f"{type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001 - degrade point: leases expire, all are on stable
             metrics.ERRORS.inc()
-            _log.exception("the rollout cannot be decided on")
-            return self._failed(f"{type(error).__name__}: {error}")
+            why = f"{type(error).__name__}: {error}"
+            if why != self.trouble:  # not twice a second
+                _log.exception("the rollout cannot be decided on")
+            return self._failed(why)
         metrics.TICK.set(self._config.clock())
         if self.trouble:
             _log.info("turns are taken again")

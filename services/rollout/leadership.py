@@ -14,11 +14,15 @@ from services.rollout import metrics
 from services.rollout.changes import Change, Moment
 from services.rollout.document import dump_record
 from services.rollout.errors import ConflictError, NotLeaderError
+from services.rollout.problems import Problems
 from services.rollout.record import Record
 from services.rollout.recovery import recovered, understood
 from services.rollout.scene import Act, Scene
 from services.rollout.store import ChangedError, FencedError, Found, Reports, Store, Writing
 from services.rollout.trial import Trial, after, due, look
+
+MOST_VERSIONS = 2**53
+"""No policy has as many, whatever Redis or a gateway says."""
 
 
 def steady_clock() -> Callable[[], float]:
@@ -67,6 +71,7 @@ class Leadership:
         self._until = -math.inf
         self._known: Found | None = None  # as read and dealt with, or written; None: just taken
         self._policy_version = 0  # the highest that was seen
+        self._problems = Problems()
 
     @property
     def holds(self) -> bool:
@@ -86,7 +91,7 @@ class Leadership:
             return await self._recover(scene)
         if scene.active is None or scene.trial is None or not self._due(scene.moment.now):
             return await self.write(scene, None)
-        trial, act = look(scene.active, scene.trial, scene.moment, scene.reports)
+        trial, act = look(scene.active, scene.trial, scene.moment, scene.heard)
         return await self.write(replace(scene, trial=trial), act)
 
     async def scene(self) -> Scene:
@@ -119,7 +124,7 @@ class Leadership:
             found = await self._commit(found, _writing(act, policy, leased))
         trial = None
         if record is not None and not record.ended:
-            trial = after(scene.trial, scene.record, record, scene.reports)
+            trial = after(scene.trial, scene.record, record, moment.now, scene.heard)
         self._known, self.record, self.trial = found, record, trial
         if found is scene.found:
             return replace(scene, record=record, trial=trial)
@@ -156,14 +161,17 @@ class Leadership:
             self._lost()
         self._own, self._until = found.leader, now + self._config.leader_seconds
         settled, heard = self._known == found, Reports()
-        if wanted or not settled or self._due(now):
+        if looks := wanted or not settled or self._due(now):
             heard = await self._store.reports()
         held = understood(found)
-        metrics.PROBLEMS.set(len(held.problems) + len(heard.problems))
+        between = not looks and self.trial is not None
+        self._problems.note(held.problems, None if between else heard.problems)
         policies = [one.policy for one in (self.record, held.record, held) if one is not None]
         seen = [policy.version for policy in policies if policy is not None]
         seen += [report.version for report in heard.reports]
-        self._policy_version = max([self._policy_version, *seen])
+        # What is beyond would leave no higher one for a rollback.
+        sane = (version for version in seen if version < MOST_VERSIONS)
+        self._policy_version = max(self._policy_version, *sane, 0)
         moment = Moment(now, self._config.name, self._policy_version + 1)
         return Scene(moment, found, held, self.record, self.trial, heard), settled
 

@@ -8,10 +8,7 @@ import numpy as np
 from services.domain.traffic import Arm
 from services.domain.traffic_report import GatewayReport
 from services.rollout.evidence import F64, LATENCIES, WIDE, Evidence, EvidenceError
-from services.rollout.lane_counts import between, summed
-
-ITEMS = "items"
-"""Histogram of items shown, by group of equal hash: pairs and same are counted from it."""
+from services.rollout.lane_counts import ITEMS, Counts, between, summed, unlike
 
 COMPARED = ("compared", "overlap")
 """What is counted of the canary's lists in its shadow: beside stable's, of the same requests."""
@@ -35,12 +32,14 @@ class Ledger:
         reports: of each gateway, the last one counted.
         control: evidence so far.
         canary: evidence so far, in the same blocks.
+        left_out: what could not be counted in the last block, of both arms, for people.
     """
 
     until: float
     reports: Mapping[str, GatewayReport]
     control: Evidence
     canary: Evidence
+    left_out: tuple[str, ...] = ()
 
 
 def opened(now: float, reports: Iterable[GatewayReport]) -> Ledger:
@@ -57,6 +56,8 @@ def entered(
     A gateway that began since then counts from zero; of one that was there before and is new to
     the ledger only what comes later counts. One that is gone takes with it what it did not report.
     A report older than the last one of its gateway comes from one that was frozen: ignored.
+    What cannot be counted is left out, of both arms, so that the rest can still be judged: a
+    gateway that reports nonsense, and what gateways of two versions count in different buckets.
 
     Args:
         ledger: until the block before.
@@ -65,7 +66,7 @@ def entered(
         reports: the last of each gateway.
 
     Raises:
-        EvidenceError: the block has no length, or gateways count in different buckets.
+        EvidenceError: the block has no length, or other buckets than those before.
     """
     if now <= ledger.until:
         raise EvidenceError(f"a block that ends at {now} cannot follow one until {ledger.until}")
@@ -75,20 +76,36 @@ def entered(
         for report in current
         if report.gateway in ledger.reports or report.seconds <= now - ledger.until
     ]
-
-    def counted(arm: Arm, release: str) -> dict[str, F64]:
-        return summed(between(before, report, arm, release) for before, report in known)
-
-    usual = counted(Arm.CONTROL, releases[Arm.CONTROL])
-    found = counted(Arm.CANARY, releases[Arm.CANARY])
-    shadow = counted(Arm.SHADOW, releases[Arm.CANARY])
+    counted, left_out = _counted(releases, known)
+    different = unlike(counts for lanes in counted for counts in lanes)
+    left_out += [f"{name}: gateways count in different buckets" for name in sorted(different)]
+    usual, found, shadow = (
+        summed((lanes[place] for lanes in counted), but=different) for place in range(3)
+    )
     found |= {name: shadow[name] for name in COMPARED if name in shadow}
     control = _joined(ledger.control, _block(ledger.until, now, usual))
     canary = _joined(ledger.canary, _block(ledger.until, now, found))
     control, canary = _alike(control, canary), _alike(canary, control)
     if len(control.ends) > MAX_BLOCKS:
         control, canary = control.coarser(), canary.coarser()
-    return Ledger(now, _remembered(ledger, current), control, canary)
+    return Ledger(now, _remembered(ledger, current), control, canary, tuple(left_out))
+
+
+def _counted(
+    releases: Mapping[Arm, str], known: Iterable[tuple[GatewayReport | None, GatewayReport]]
+) -> tuple[list[tuple[Counts, Counts, Counts]], list[str]]:
+    """Of each gateway the counts of the control, of the canary and of its shadow; who has none."""
+    stable, canary = releases[Arm.CONTROL], releases[Arm.CANARY]
+    found, left_out = [], []
+    for before, report in known:
+        try:
+            control = between(before, report, Arm.CONTROL, stable)
+            own = between(before, report, Arm.CANARY, canary)
+            shadow = between(before, report, Arm.SHADOW, canary)
+            found.append((control, own, shadow))
+        except EvidenceError as error:
+            left_out.append(f"gateway {report.gateway}: {error}")
+    return found, left_out
 
 
 def _late(report: GatewayReport, ledger: Ledger) -> bool:

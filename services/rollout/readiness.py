@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from services.domain.traffic import Policy
 from services.domain.traffic_report import GatewayReport
+from services.rollout.store import Reports
 
 LOADED, REFUSED = "loaded", "refused"
 
@@ -14,20 +15,27 @@ def lacks(report: GatewayReport, policy: Policy) -> tuple[str, ...]:
         return (f"it applies policy {report.version}, not {policy.version} yet",)
     if not report.stages:
         return ("it does not say what its stages have",)
-    return tuple(
-        f"{stage}: {release} is {states.get(release) or 'not there'}"
-        for release in policy.releases
-        for stage, states in sorted(report.stages.items())
-        if states.get(release) != LOADED
-    )
+    where: dict[str, list[str]] = {}
+    for release in policy.releases:
+        for stage, states in sorted(report.stages.items()):
+            if (state := states.get(release) or "not there") != LOADED:
+                where.setdefault(f"{release} is {state}", []).append(_name(stage))
+    return tuple(f"{', '.join(stages)}: {what}" for what, stages in where.items())
 
 
-def all_lack(reports: Iterable[GatewayReport], policy: Policy) -> tuple[str, ...]:
-    """What gateways lack, each thing with the gateway; nobody that lives lacks most of all."""
-    reports = tuple(reports)
-    if not reports:
+def all_lack(heard: Reports, policy: Policy) -> tuple[str, ...]:
+    """What gateways lack, each thing with the gateways; nobody that lives lacks most of all.
+
+    A report that cannot be read is of a gateway that lives, too.
+    """
+    if not heard.reports and not heard.problems:
         return ("no gateway reports",)
-    return tuple(f"gateway {one.gateway}: {what}" for one in reports for what in lacks(one, policy))
+    where: dict[str, list[str]] = {}
+    for one in heard.reports:
+        for what in lacks(one, policy):
+            where.setdefault(what, []).append(one.gateway)
+    found = (f"gateway {', '.join(gateways)}: {what}" for what, gateways in where.items())
+    return (*found, *heard.problems)
 
 
 def refusals(reports: Iterable[GatewayReport], policy: Policy) -> tuple[str, ...]:
@@ -38,7 +46,7 @@ def refusals(reports: Iterable[GatewayReport], policy: Policy) -> tuple[str, ...
             for release in policy.releases:
                 if (state := states.get(release, "")).startswith(REFUSED):
                     gateways = where.setdefault(f"{release} is {state}", {})
-                    gateways.setdefault(report.gateway, set()).add(stage.partition(" ")[0])
+                    gateways.setdefault(report.gateway, set()).add(_name(stage))
     return tuple(
         f"{what} ({', '.join(sorted(set().union(*stages.values())))} of {', '.join(stages)})"
         for what, stages in where.items()
@@ -48,3 +56,8 @@ def refusals(reports: Iterable[GatewayReport], policy: Policy) -> tuple[str, ...
 def agreed_stable(reports: Iterable[GatewayReport]) -> tuple[str, ...]:
     """The releases that gateways answer from where no policy says so: one, if they agree."""
     return tuple(sorted({report.stable for report in reports if report.stable}))
+
+
+def _name(stage: str) -> str:
+    """Without its address."""
+    return stage.partition(" ")[0]

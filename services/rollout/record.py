@@ -16,7 +16,7 @@ class Record:
 
     Attributes:
         version: grows with every change.
-        at: of the last change, unix seconds.
+        at: of the last change, unix seconds; later than the change before, whatever clocks say.
         rollout: id.
         release: the one on trial.
         stable: the one it is compared with.

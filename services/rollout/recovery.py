@@ -69,16 +69,18 @@ def recovered(
         reasons = (f"Redis had another {why} than was written", ANEW)
         return record, _gone_on(record, held, moment, Said(Kind.RESTORED, reasons))
     if taken or record != mine:
-        reasons = ("a new leader, or the same after a pause", ANEW)
+        reasons = ("a new leader, or the same after it stood still", ANEW)
         return record, _gone_on(record, held, moment, Said(Kind.TAKEN_UP, reasons))
     return record, None
 
 
 def _gone_on(record: Record, held: Held, moment: Moment, said: Said) -> Change:
     try:
-        parse_spec(record.spec)
+        steps = len(parse_spec(record.spec).steps)
+        if not 0 <= record.step < steps - 1:
+            raise SpecError(f"it has no step {record.step + 1} of {steps}")
     except SpecError as error:
-        reasons = (f"its plan cannot be read any more: {error}",)
+        reasons = (f"its plan cannot be followed any more: {error}",)
         return taken_back(record, moment, Said(Kind.ROLL_BACK, reasons))
     newer = held.policy is not None and held.policy.version > record.policy.version
     return rewritten(record, moment, said, held.policy if newer and held.policy else record.policy)

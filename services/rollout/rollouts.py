@@ -132,19 +132,20 @@ class Rollouts:
         word = Word(by, why, rollout)
         return await self._leader.command(lambda scene: commands.abort(scene, word))
 
-    async def decisions(self, limit: int, rollout: str = "") -> list[Entry]:
+    async def decisions(self, limit: int, rollout: str = "", holds: bool = False) -> list[Entry]:
         """The audit log, newest first. Any process answers.
 
         Args:
             limit: entries at most, 1 to MAX_DECISIONS.
             rollout: id of the one whose entries are wanted; empty: all.
+            holds: whether looks that decided to hold are wanted too, one a block of time.
 
         Raises:
             BadRequestError: another limit.
         """
         if not 1 <= limit <= MAX_DECISIONS:
             raise BadRequestError(f"limit: 1 to {MAX_DECISIONS} expected, not {limit}")
-        return await self._store.entries(limit, rollout)
+        return await self._store.entries(limit, rollout, holds)
 
     async def start_shadow(self, release: str, percent: float, at_once: int, by: str) -> ShadowView:
         """Copies requests to a release; nobody sees its lists.

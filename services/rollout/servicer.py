@@ -18,8 +18,8 @@ from services.chassis.token_interceptor import HEALTH, TokenInterceptor
 from services.domain.traffic import AT_ONCE
 from services.rollout.errors import BadRequestError, RolloutError
 from services.rollout.pipeline import run_rollouts
-from services.rollout.record import Kind, Record
-from services.rollout.rollouts import MAX_DECISIONS, Rollouts
+from services.rollout.record import Record
+from services.rollout.rollouts import Rollouts
 from services.rollout.settings import RolloutSettings
 from services.rollout.wire import checked, encode_entry, encode_rollout, encode_shadow, encode_view
 
@@ -76,11 +76,10 @@ class RolloutServicer(rollout_pb2_grpc.RolloutServiceServicer):
     async def ListDecisions(  # noqa: N802
         self, request: pb.ListDecisionsRequest, context: Context
     ) -> pb.ListDecisionsResponse:
-        limit = request.limit or DECISIONS
-        wanted = MAX_DECISIONS if request.without_holds and limit <= MAX_DECISIONS else limit
-        entries = await _done(context, self._rollouts.decisions(wanted, request.rollout))
-        if request.without_holds:
-            entries = [entry for entry in entries if entry.kind is not Kind.HOLD][:limit]
+        asked = self._rollouts.decisions(
+            request.limit or DECISIONS, request.rollout, holds=request.holds
+        )
+        entries = await _done(context, asked)
         return pb.ListDecisionsResponse(decisions=map(encode_entry, entries))
 
     async def StartShadow(  # noqa: N802

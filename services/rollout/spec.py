@@ -147,7 +147,7 @@ def parse_spec(text: str) -> Spec:
     """
     try:
         raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2026-13-45, [[[[...
         raise SpecError(f"not YAML: {error}") from error
     if not isinstance(raw, dict):
         raise SpecError("keys and values expected, such as 'steps: [...]'")

@@ -157,13 +157,13 @@ class Store:
                 problems.append(f"gateway {name}: {error}")
         return Reports(tuple(reports), tuple(problems))
 
-    async def entries(self, limit: int, rollout: str = "") -> list[Entry]:
-        """The newest of the audit log, newest first; of one rollout, or of all."""
-        found = [
-            entry
-            for key in (LOG_KEY, LOOKS_KEY)
-            for entry in await self._newest(key, limit, rollout)
-        ]
+    async def entries(self, limit: int, rollout: str = "", holds: bool = False) -> list[Entry]:
+        """The newest of the audit log, newest first; of one rollout, or of all.
+
+        `holds`: with looks that changed nothing.
+        """
+        keys = (LOG_KEY, LOOKS_KEY) if holds else (LOG_KEY,)
+        found = [entry for key in keys for entry in await self._newest(key, limit, rollout)]
         return sorted(found, key=_order, reverse=True)[:limit]
 
     async def _newest(self, key: str, limit: int, rollout: str) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""The step that runs, and a look at it: pure, so that any leader decides the same from the same."""
+"""The step that runs, and a look at it: any leader decides the same from the same."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from services.rollout.ledger import Ledger, entered, opened
 from services.rollout.phase import Phase
 from services.rollout.record import Entry, Kind, Record
 from services.rollout.spec import Spec, parse_spec
+from services.rollout.store import Reports
 from services.rollout.verdict import Kind as Verdicts
 
 COUNTS = (
@@ -45,7 +46,7 @@ def begun(record: Record, now: float, reports: Iterable[GatewayReport]) -> Trial
 
 
 def after(
-    trial: Trial | None, before: Record | None, record: Record, reports: Iterable[GatewayReport]
+    trial: Trial | None, before: Record | None, record: Record, now: float, heard: Reports
 ) -> Trial | None:
     """The trial once a record was written in place of another: each step has its own."""
     if record.ended:
@@ -54,7 +55,7 @@ def after(
         *(record.rollout, record.step),
         record.since,
     )
-    return trial if same and trial is not None else begun(record, record.at, reports)
+    return trial if same and trial is not None else begun(record, now, heard.reports)
 
 
 def due(record: Record, trial: Trial, now: float, slack: float) -> bool:
@@ -65,7 +66,7 @@ def due(record: Record, trial: Trial, now: float, slack: float) -> bool:
 
 
 def look(
-    record: Record, trial: Trial, moment: Moment, reports: tuple[GatewayReport, ...]
+    record: Record, trial: Trial, moment: Moment, heard: Reports
 ) -> tuple[Trial, Change | Entry | None]:
     """One look of the leader.
 
@@ -73,18 +74,18 @@ def look(
         The trial with the look; and what changes, or the entry of a decision to hold, or nothing.
     """
     if record.phase is Phase.PREPARING:
-        return trial, _prepared(record, trial.spec, moment, reports)
+        return _prepared(record, trial, moment, heard)
     releases = {Arm.CONTROL: record.stable, Arm.CANARY: record.release}
     try:
-        ledger = entered(trial.ledger, moment.now, releases, reports)
+        ledger = entered(trial.ledger, moment.now, releases, heard.reports)
     except EvidenceError as error:
-        # Gateways of two versions: what they count does not add up. It is begun anew.
+        # Gateways of another version replaced all that there were. It is begun anew.
         said = Said(Kind.HOLD, (f"the evidence cannot be added up: {error}",))
         entry = entry_of(record, moment, said)
-        return replace(trial, ledger=opened(moment.now, reports), look=entry), entry
+        return replace(trial, ledger=opened(moment.now, heard.reports), look=entry), entry
     state = State(record.phase, record.step, record.since)
     state, decision = decide(state, trial.spec, moment.now, ledger.control, ledger.canary)
-    decision = _everywhere(decision, record, reports)
+    decision = _everywhere(decision, record, heard, ledger)
     said = Said(
         Kind(decision.kind.value),
         decision.reasons,
@@ -97,22 +98,26 @@ def look(
 
 
 def _prepared(
-    record: Record, spec: Spec, moment: Moment, reports: tuple[GatewayReport, ...]
-) -> Change | None:
-    if refused := readiness.refusals(reports, record.policy):
-        return taken_back(record, moment, Said(Kind.REFUSED, refused))
-    if readiness.all_lack(reports, record.policy):
-        return None
-    reasons = tuple(f"gateway {report.gateway} has it loaded" for report in reports)
-    return stepped(record, spec, moment, Said(Kind.PREPARED, reasons), 0)
+    record: Record, trial: Trial, moment: Moment, heard: Reports
+) -> tuple[Trial, Change | None]:
+    """The first step, the end, or what is waited for: that is shown, and not in the log."""
+    if refused := readiness.refusals(heard.reports, record.policy):
+        return trial, taken_back(record, moment, Said(Kind.REFUSED, refused))
+    if lacking := readiness.all_lack(heard, record.policy):
+        return replace(trial, look=entry_of(record, moment, Said(Kind.HOLD, lacking))), None
+    reasons = tuple(f"gateway {report.gateway} has it loaded" for report in heard.reports)
+    return trial, stepped(record, trial.spec, moment, Said(Kind.PREPARED, reasons), 0)
 
 
-def _everywhere(decision: Decision, record: Record, reports: tuple[GatewayReport, ...]) -> Decision:
-    """No step while a gateway could not serve it."""
-    if decision.kind is not Verdicts.ADVANCE:
+def _everywhere(decision: Decision, record: Record, heard: Reports, ledger: Ledger) -> Decision:
+    """No step while a gateway could not serve it, or something was not counted."""
+    lacking: tuple[str, ...] = ledger.left_out
+    if decision.kind is Verdicts.ADVANCE:
+        lacking += readiness.all_lack(heard, record.policy)
+    if decision.kind is Verdicts.ROLL_BACK or not lacking:
         return decision
-    lacking = readiness.all_lack(reports, record.policy)
-    return replace(decision, kind=Verdicts.HOLD, reasons=lacking) if lacking else decision
+    reasons = decision.reasons if decision.kind is Verdicts.HOLD else ()
+    return replace(decision, kind=Verdicts.HOLD, reasons=(*lacking, *reasons))
 
 
 def _decided(

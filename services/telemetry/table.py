@@ -494,7 +494,8 @@ TABLE: dict[str, tuple[Metric, ...]] = {
             "recstack_rollout_redis_errors_total", "looks", "Looks that Redis did not answer.",
         ),
         counter(
-            "recstack_rollout_errors_total", "looks", "Looks that failed by a fault, see the log.",
+            "recstack_rollout_errors_total", "faults",
+            "Looks, and guards in a look, that failed by a fault, see the log.",
         ),
         gauge(
             "recstack_rollout_problems", "problems",

@@ -19,7 +19,7 @@ from services.rollout.leader import LeaderConfig
 from services.rollout.phase import Phase
 from services.rollout.record import Kind
 from services.rollout.rollouts import Rollouts
-from services.rollout.store import LEADER_KEY, RECORD_KEY
+from services.rollout.store import LEADER_KEY, LOG_KEY, RECORD_KEY
 from tests.redis import RedisServer, own_redis, running
 from tests.rollouts import CANARY, SPEC, STABLE, Clock, FakeGateway
 
@@ -96,7 +96,7 @@ async def test_a_good_release_is_promoted(world: World) -> None:
     await world.run(TICK)
     assert world.follower.applied.releases == (CANARY,)
     assert await world.client.get(LEASE_KEY) is None
-    log = await world.first.decisions(1000, started.rollout)
+    log = await world.first.decisions(1000, started.rollout, holds=True)
     kinds = [entry.kind for entry in log if entry.kind is not Kind.HOLD]
     assert kinds == [Kind.ADVANCE, Kind.ADVANCE, Kind.PREPARED, Kind.STARTED], "newest first"
     assert [entry.at for entry in log] == sorted((e.at for e in log), reverse=True)
@@ -107,7 +107,9 @@ async def test_a_good_release_is_promoted(world: World) -> None:
         assert entry.arms["canary"]["requests"] == entry.arms["control"]["requests"]
     numbers = looks[0].verdicts[0].numbers
     assert {"canary", "control", "evidence", "threshold"} <= numbers.keys()
-    assert await world.first.decisions(3) == log[:3]
+    assert await world.first.decisions(3, holds=True) == log[:3]
+    decided = [entry for entry in log if entry.kind is not Kind.HOLD]
+    assert await world.first.decisions(4) == decided, "looks that hold push out nothing"
     assert await world.first.decisions(10, "another") == []
 
 
@@ -171,6 +173,21 @@ async def test_what_a_frozen_leader_wrote_is_refused(world: World) -> None:
     with pytest.raises(NotLeaderError, match="ask second"):
         await world.first.promote("ann", "")
     assert before == [await world.client.get(key) for key in (RECORD_KEY, POLICY_KEY)]
+
+
+async def test_what_cannot_be_logged_is_not_done(world: World) -> None:
+    await world.first.start(CANARY, SPEC, "", "ann")
+    await world.run(5)
+    assert await world.client.get(LEASE_KEY) is not None
+    log = await world.client.dump(LOG_KEY)
+    assert log is not None
+    await world.client.set(LOG_KEY, "no log")
+    before = [await world.client.get(key) for key in (RECORD_KEY, POLICY_KEY)]
+    with pytest.raises(RedisError, match="WRONGTYPE"):
+        await world.first.abort("ann", "")
+    assert before == [await world.client.get(key) for key in (RECORD_KEY, POLICY_KEY)]
+    await world.client.restore(LOG_KEY, 0, log, replace=True)
+    assert (await world.first.abort("ann", "")).phase is Phase.ROLLED_BACK
 
 
 async def test_the_shadow_of_nobodys_rollout(world: World) -> None:
@@ -242,7 +259,7 @@ async def test_its_user_of_redis_may_do_all_that(tmp_path_factory: pytest.TempPa
             await world.first.start(CANARY, SPEC, "", "ann")
             assert await world.ended() is Phase.PROMOTED
             await world.first.start_shadow(STABLE, 5, 4, "ann")
-            assert len(await world.first.decisions(1000)) > 40
+            assert len(await world.first.decisions(1000, holds=True)) > 40
             async with world.rollouts("second"):
                 pass
             await world.first.__aexit__(None, None, None)

@@ -27,6 +27,7 @@ from tests.unit.rollout.door import TOKEN, StandIn, serving
 from tests.unit.rollout.samples import LOOK, RECORD, SPEC, VIEW
 
 Run = Callable[..., Awaitable[Result]]
+END = Phase.PROMOTED
 NOBODY = View("one:50048", 1_700_000_000.0, None, None, ())
 
 
@@ -103,16 +104,28 @@ async def test_start_waits_until_it_runs(told: StandIn, run: Run, tmp_path: Path
         "guards: errors",
         "rollout 17: r2 instead of r1",
         "waiting: gateway g2: rank: r2 is loading",
+        "waiting: a report cannot be read",
         "17 running, step 1 of 2, 10 % of the users",
     ]
     assert told.asked[0] == ("start", "r2", SPEC, "r1", "ada")
 
 
 async def test_start_that_is_refused(told: StandIn, run: Run) -> None:
-    told.views = [seen(Phase.PREPARING), seen(Phase.REFUSED, why="rank: no such release")]
+    told.views = [
+        seen(Phase.PREPARING),
+        seen(Phase.REFUSED, why="rank: no such release", since=0.0),
+    ]
     done = await run("rollout", "start", "r2")
     assert done.exit_code == 1
     assert done.output.splitlines()[-1].endswith("rank: no such release")
+
+
+async def test_start_that_somebody_aborts(told: StandIn, run: Run) -> None:
+    ended = seen(Phase.ROLLED_BACK, why="aborted by ada", since=0.0)
+    told.views = [seen(Phase.PREPARING, since=0.0), ended]
+    done = await run("rollout", "start", "r2")
+    assert done.exit_code == 3
+    assert done.output.splitlines()[-1] == "17 rolled back, before step 1 of 2: aborted by ada"
 
 
 async def test_start_need_not_wait(told: StandIn, run: Run) -> None:
@@ -145,6 +158,20 @@ async def test_a_service_that_is_away(run: Run) -> None:
     with pytest.raises(Failure, match=r"127\.0\.0\.1:1: UNAVAILABLE") as failed:
         await run("rollout", "status", "--address", "127.0.0.1:1")
     assert "recstack up" in failed.value.hint
+
+
+@pytest.mark.parametrize(
+    ("problem", "hint"), [(RedisError("gone"), "recstack doctor"), (ConflictError("no"), "")]
+)
+async def test_what_may_be_done_about_it(
+    told: StandIn, run: Run, problem: Exception, hint: str
+) -> None:
+    told.problem = problem
+    with pytest.raises(Failure) as failed:
+        await run("rollout", "abort")
+    assert hint in failed.value.hint
+    assert bool(failed.value.hint) == bool(hint)
+    assert "recstack up" not in failed.value.hint
 
 
 async def test_a_wrong_token(run: Run, tmp_path: Path) -> None:
@@ -214,11 +241,26 @@ async def test_watch_ends_with_the_rollout(told: StandIn, run: Run, end: Phase, 
     ends = {
         Phase.PROMOTED: "step 1 of 2, 100 % of the users",
         Phase.ROLLED_BACK: "step 1 of 2, 10 % of the users",
-        Phase.REFUSED: "before step 1 of 2",
+        Phase.REFUSED: "step 1 of 2, 10 % of the users",
     }
     assert done.output.splitlines() == [
         "17 running, step 1 of 2, 10 % of the users: clicks: no data; 10 s of 60",
         f"17 {end}, {ends[end]}",
+    ]
+
+
+async def test_watch_says_what_is_waited_for(told: StandIn, run: Run) -> None:
+    def waiting(*reasons: str) -> View:
+        look = replace(LOOK, reasons=reasons, verdicts=(), arms={})
+        return replace(seen(Phase.PREPARING, since=0.0), look=look)
+
+    loads = waiting("gateway g2: rank: r2 is loading")
+    assert "waits: gateway g2: rank: r2 is loading" in text(loads)
+    told.views = [loads, loads, waiting("gateway g2: it applies policy 6, not 7 yet"), seen(END)]
+    done = await run("rollout", "watch", "--every", "0.1")
+    assert done.output.splitlines()[:2] == [
+        "17 preparing, before step 1 of 2: gateway g2: rank: r2 is loading",
+        "17 preparing, before step 1 of 2: gateway g2: it applies policy 6, not 7 yet",
     ]
 
 
@@ -280,15 +322,17 @@ async def test_commands(told: StandIn, run: Run, command: str) -> None:
 
 
 async def test_history(told: StandIn, run: Run) -> None:
-    done = await run("rollout", "history", "17", "--limit", "9", "--all")
-    assert told.asked == [("decisions", 9, "17")]
+    done = await run("rollout", "history", "17", "--limit", "9", "--holds")
+    assert told.asked == [("decisions", 9, "17", True)]
     lines = [line.strip() for line in done.output.splitlines()]
     assert "hold" in lines[1]
     assert "requests: canary 100, control 104" in lines
-    assert "errors roll back: canary 0.02, control 0.001, evidence 3e+03 of 2,700" in lines
-    assert "errors: worse" not in done.output  # its numbers say it
+    numbers = "canary 0.02, control 0.001, evidence 3e+03 of 2,700"
+    assert f"errors roll back: worse; {numbers}" in lines
+    assert "clicks hold: no data" in lines
     found = json.loads((await run("rollout", "history", "--json")).output)
-    assert [one["kind"] for one in found] == ["shadow started"]
+    assert told.asked[-1] == ("decisions", 50, "", False)
+    assert [one["kind"] for one in found] == ["hold", "shadow started"]
 
 
 async def test_shadow(told: StandIn, run: Run) -> None:

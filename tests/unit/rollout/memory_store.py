@@ -29,12 +29,14 @@ class MemoryStore(Store):
     Attributes:
         contents: all there is; a copy can be put back.
         away: whether calls fail.
+        problems: with the reports of other gateways.
         before_commit: waited for before the next commit: what happens while a leader is frozen.
     """
 
     def __init__(self, clock: Callable[[], float], gateways: list[FakeGateway]) -> None:
         self.contents = Contents()
         self.away = False
+        self.problems: tuple[str, ...] = ()
         self.before_commit: Callable[[], Awaitable[None]] | None = None
         self._clock = clock
         self._gateways = gateways
@@ -72,7 +74,7 @@ class MemoryStore(Store):
 
     async def reports(self) -> Reports:
         self._reach()
-        return Reports(tuple(gateway.report() for gateway in self._gateways))
+        return Reports(tuple(gateway.report() for gateway in self._gateways), self.problems)
 
     @property
     def policy(self) -> Policy | None:

@@ -76,6 +76,12 @@ def test_what_is_no_document(document: bytes) -> None:
         parse_entry("1-0", document)
 
 
+def test_a_number_beyond_all() -> None:
+    endless = dump_record(RECORD).replace('"step": 1', '"step": 1e999')
+    with pytest.raises(DocumentError, match="infinity"):
+        parse_record(endless)
+
+
 def test_what_is_not_a_number_is_not_written() -> None:
     wrong = Verdict(Said.HOLD, "errors", "no data", {"canary": float("nan")})
     with pytest.raises(ValueError, match="not JSON compliant"):

@@ -71,7 +71,7 @@ async def test_every_call_is_passed_on() -> None:
             assert client.pause("lunch") == RECORD
             assert client.resume("back") == RECORD
             assert client.abort("no", "17") == RECORD
-            assert client.decisions(5, "17", holds=False) == (SHADOWED,)
+            assert client.decisions(5, "17", holds=True) == (SHADOWED, LOOK)
             assert client.decisions() == (SHADOWED, LOOK)
             assert client.start_shadow("r2", 2.5) == SHADOW
             assert client.stop_shadow() == SHADOW
@@ -87,8 +87,8 @@ async def test_every_call_is_passed_on() -> None:
         ("pause", "ada", "lunch", ""),
         ("resume", "ada", "back", ""),
         ("abort", "ada", "no", "17"),
-        ("decisions", 1000, "17"),
-        ("decisions", 100, ""),
+        ("decisions", 5, "17", True),
+        ("decisions", 100, "", False),
         ("start_shadow", "r2", 2.5, 4, "ada"),
         ("stop_shadow", "ada"),
         ("shadow_view",),

@@ -2,14 +2,15 @@
 
 import pytest
 
-from services.domain.traffic import Layer, LayerArm, Policy, Shadow
+from services.domain.traffic import Arm, Layer, LayerArm, Policy, Shadow
 from services.domain.traffic_document import dump
-from services.rollout import commands
+from services.domain.traffic_report import GatewayReport
+from services.rollout import commands, watch
 from services.rollout.commands import Order
 from services.rollout.phase import Phase
 from services.rollout.record import Kind
 from tests.rollouts import CANARY, SPEC, STABLE, FakeGateway
-from tests.unit.rollout.world import LEASE, TICK, World, world
+from tests.unit.rollout.world import LEASE, TICK, WORD, World, world
 
 __all__ = ["world"]
 
@@ -142,6 +143,71 @@ async def test_a_gateway_that_lacks_it_stops_the_next_step(world: World) -> None
     assert "gateway g9" in world.store.contents.entries[-1].reasons[0]
     restarted.stages = {"gateway": {STABLE: "loaded", CANARY: "loaded"}}
     await world.until(lambda: world.record.step == 1)
+
+
+async def test_a_gateway_that_is_not_understood_stops_every_step_and_no_rollback(
+    world: World,
+) -> None:
+    world.store.problems = ("gateway g9: the report cannot be read",)
+    await world.started()
+    await world.run(10)
+    assert world.record.phase is Phase.PREPARING
+    world.store.problems = ()
+    await world.run(2)
+    world.store.problems = ("gateway g9: the report cannot be read",)
+    await world.run(60)
+    assert (world.record.phase, world.record.step) == (Phase.RUNNING, 0)
+    assert "gateway g9" in world.store.contents.entries[-1].reasons[0]
+    world.gateways[0].errors = 0.3
+    await world.until(lambda: world.record.ended)
+    assert world.record.phase is Phase.ROLLED_BACK
+
+
+async def test_what_cannot_be_counted_stops_every_step_and_no_rollback(world: World) -> None:
+    await world.at_first_step()
+    odd = FakeGateway("g9", counted={(CANARY, Arm.CANARY): {"requests": 9, "errors": -1}})
+    world.gateways.append(odd)
+    await world.run(60)
+    assert (world.record.phase, world.record.step) == (Phase.RUNNING, 0)
+    look = world.store.contents.entries[-1]
+    assert look.reasons[0] == "gateway g9: errors: counts from 0 expected"
+    assert look.arms["canary"]["requests"] > 1000
+    world.gateways[0].errors = 0.3
+    await world.until(lambda: world.record.ended)
+    assert world.record.phase is Phase.ROLLED_BACK
+
+
+async def test_while_it_is_prepared_it_is_told_what_is_waited_for(world: World) -> None:
+    late = world.gateways[1]
+    late.stages = {**late.stages, "rank": {STABLE: "loaded", CANARY: "loading"}}
+    await world.started()
+    await world.run(2)
+    view = watch.view(await world.first.scene())
+    assert view.look is not None
+    assert view.look.reasons == ("gateway g1: rank: r2 is loading",)
+    assert world.kinds == [Kind.STARTED], "it is in no log"
+    await world.first.command(lambda scene: commands.abort(scene, WORD))
+    assert world.record.phase is Phase.ROLLED_BACK
+    assert world.store.policy is not None
+    assert world.store.policy.releases == (STABLE,)
+
+
+async def test_the_next_policy_is_above_what_gateways_say_they_follow(world: World) -> None:
+    """Redis lost the policy, and who leads never knew it."""
+    world.gateways[1].policy = Policy(99, STABLE)
+    record = await world.started()
+    assert record.policy.version == 100
+
+
+@pytest.mark.parametrize("version", [2**53, 2**63 - 1, 2**80])
+async def test_a_version_beyond_all_others_stops_no_rollback(world: World, version: int) -> None:
+    await world.at_first_step()
+    odd = FakeGateway("g9")
+    odd.report = lambda: GatewayReport("g9", 1.0, version, False, {})  # type: ignore[method-assign]
+    world.gateways.append(odd)
+    world.gateways[0].errors = 0.3
+    await world.until(lambda: world.record.ended)
+    assert world.record.phase is Phase.ROLLED_BACK
 
 
 async def test_the_shadow_of_a_rollout_is_its_release(world: World) -> None:

@@ -1,8 +1,10 @@
 """Leaders and Redis stand still, die or go back: nothing is lost, and nothing done twice."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from services.chassis.redis import RedisError
@@ -10,11 +12,13 @@ from services.domain.traffic import Layer, LayerArm, Policy
 from services.domain.traffic_document import dump
 from services.rollout import commands
 from services.rollout.changes import Change
+from services.rollout.commands import Order
 from services.rollout.errors import ConflictError, NotLeaderError
+from services.rollout.leader import Leader, LeaderConfig
 from services.rollout.phase import Phase
 from services.rollout.record import Kind
 from services.rollout.scene import Scene
-from tests.rollouts import CANARY, STABLE
+from tests.rollouts import CANARY, SPEC, STABLE
 from tests.unit.rollout.world import LEADER, LEASE, TICK, WORD, World, world
 
 __all__ = ["world"]
@@ -47,6 +51,49 @@ async def test_a_leader_that_cannot_decide_renews_nothing(
     assert world.store.policy.weight == 0
     await world.first.command(lambda scene: commands.abort(scene, WORD))
     assert world.record.phase is Phase.ROLLED_BACK, "people are obeyed"
+
+
+async def test_a_guard_that_fails_holds_and_the_others_take_it_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.at_first_step()
+
+    def broken(*_: object) -> None:
+        raise IndexError("no such bucket")
+
+    monkeypatch.setattr("services.rollout.guards.lists.Lists.measure", broken)
+    with capture_logs() as logs:
+        await world.run(40)
+    told = [(log["event"], log["guard"]) for log in logs if log["log_level"] == "error"]
+    assert told == [("a guard failed", "lists")], "once"
+    assert (world.record.phase, world.record.step, world.first.trouble) == (Phase.RUNNING, 0, "")
+    assert world.store.policy is not None
+    assert world.store.policy.weight == 10
+    held = world.store.contents.entries[-1]
+    assert held.reasons == ("lists: the guard failed: IndexError: no such bucket",)
+    world.gateways[0].errors = 0.3
+    with capture_logs():
+        await world.until(lambda: world.record.ended)
+    assert world.record.phase is Phase.ROLLED_BACK
+
+
+async def test_when_all_guards_fail_all_users_are_on_stable(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.at_first_step()
+
+    def broken(*_: object) -> None:
+        raise IndexError("no bucket at all")
+
+    monkeypatch.setattr("services.rollout.guards.guard.Guard.check", broken)
+    with capture_logs():
+        await world.run(LEASE + 2)
+    assert "NobodyJudgesError: errors: the guard failed: IndexError" in world.first.trouble
+    assert world.store.policy is not None
+    assert world.store.policy.weight == 0
+    monkeypatch.undo()
+    await world.until(lambda: world.record.ended)
+    assert world.record.phase is Phase.PROMOTED
 
 
 async def test_what_a_frozen_leader_decided_is_not_written(world: World) -> None:
@@ -220,12 +267,86 @@ async def test_redis_that_is_away_loses_nothing(world: World) -> None:
     assert world.record.phase is Phase.PROMOTED
 
 
-async def test_a_plan_that_cannot_be_read_any_more_ends_it(world: World) -> None:
+async def test_a_leader_whose_clock_is_behind_has_the_last_word(world: World) -> None:
+    """The clock was set, or is another host's: what was decided later stays decided."""
+    await world.at_first_step()
+    older, first = world.store.copy(), world.first
+    config = LeaderConfig("second", TICK, LEADER, LEASE, lambda: world.clock.now - 3600)
+    second = Leader(world.store, config)
+    world.leaders = [second]
+    await world.run(LEADER + 1)
+    world.gateways[0].errors = 0.3
+    await world.until(lambda: second.record is not None and second.record.ended, 60)
+    world.store.contents = deepcopy(older)
+    await world.run(LEADER + 1)
+    assert world.record.phase is Phase.ROLLED_BACK, "it does not take the older for the newer"
+    world.leaders = [first]
+    await world.run(LEADER + 1)
+    assert world.record.phase is Phase.ROLLED_BACK, "nor does the one that led before"
+    assert world.store.policy is not None
+    assert world.store.policy.weight == 0
+    world.leaders = [second]
+    await world.run(LEADER + 1)
+    started = await world.started(Order(CANARY, SPEC, "", "bob"))
+    world.store.contents = deepcopy(older)
+    await world.run(LEADER + 1)
+    assert world.record.started_at == started.started_at, "nor when the next one starts"
+
+
+async def test_what_was_lost_is_not_restored_over_what_was_decided_since(world: World) -> None:
+    """Redis lost what a leader wrote before it stood still; another one went on from there."""
+    await world.at_first_step()
+    older, frozen = world.store.copy(), world.first
+    for command in (commands.pause, commands.resume, commands.pause):
+        await frozen.command(lambda scene, command=command: command(scene, WORD))
+    world.store.contents = older
+    world.leaders = [world.leader("second")]
+    await world.run(LEADER + 1)
+    await world.first.command(lambda scene: commands.abort(scene, WORD))
+    assert frozen.record is not None
+    assert frozen.record.version > world.record.version
+    world.leaders = [frozen]
+    await world.run(LEADER + 1)
+    assert world.record.phase is Phase.ROLLED_BACK
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "why"),
+    [(b"errors: {}", b"gone: {}", "gone"), (b'"step": 0', b'"step": 7', "no step 8 of 3")],
+)
+async def test_a_plan_that_cannot_be_followed_any_more_ends_it(
+    world: World, written: bytes, instead: bytes, why: str
+) -> None:
     await world.at_first_step()
     record = world.store.contents.record
     assert record is not None
-    world.store.contents.record = record.replace(b"errors: {}", b"gone: {}")
+    world.store.contents.record = record.replace(written, instead)
     world.leaders = [world.leader("second")]
     await world.run(LEADER + 1)
     assert world.record.phase is Phase.ROLLED_BACK
-    assert "gone" in world.record.why
+    assert why in world.record.why
+
+
+async def test_what_cannot_be_read_is_told_once_and_as_long_as_it_is_so(world: World) -> None:
+    await world.at_first_step()
+    world.store.problems = ("gateway g9: {",)
+    with capture_logs() as logs:
+        for _ in range(10):
+            await world.run(TICK)
+            seen = REGISTRY.get_sample_value("recstack_rollout_problems")
+        world.store.problems = ()
+        await world.run(2)
+    assert seen == 1, "also between two looks"
+    assert [log["problem"] for log in logs if "problem" in log] == ["gateway g9: {"]
+    assert REGISTRY.get_sample_value("recstack_rollout_problems") == 0
+
+
+async def test_a_record_that_cannot_be_read_is_named(world: World) -> None:
+    await world.at_first_step()
+    world.store.contents.record = b"{"
+    world.leaders = [world.leader("second")]
+    await world.run(LEASE + LEADER)
+    assert world.store.policy is not None
+    assert world.store.policy.weight == 0, "nobody leads it"
+    with pytest.raises(ConflictError, match=r"no rollout runs; the record .* cannot be read"):
+        await world.first.command(lambda scene: commands.abort(scene, WORD))

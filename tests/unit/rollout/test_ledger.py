@@ -1,6 +1,6 @@
 """Reports of gateways, counts since each began, become blocks of evidence."""
 
-from dataclasses import replace
+import math
 
 import numpy as np
 import pytest
@@ -122,14 +122,53 @@ def test_a_histogram_may_come_later():
     assert ledger.canary.latency.tolist() == [[0, 0], [3, 4]]
 
 
-def test_other_buckets_are_refused():
-    one = report("a", lane(Arm.CANARY, 3, latency=(1, 2, 0)), seconds=1)
-    two = report("b", lane(Arm.CANARY, 3, latency=(1, 2)), seconds=1)
-    with pytest.raises(EvidenceError, match="latency: gateways count in different buckets"):
-        look(opened(0.0, []), 1.0, one, two)
-    ledger = look(opened(0.0, []), 1.0, one)
+def test_what_gateways_count_in_different_buckets_is_left_out():
+    one = report("a", lane(Arm.CANARY, 3, 1, latency=(1, 2, 0)), seconds=1)
+    two = report("b", lane(Arm.CONTROL, 3, latency=(1, 2)), seconds=1)
+    ledger = look(opened(0.0, []), 1.0, one, two)
+    assert ledger.left_out == ("latency: gateways count in different buckets",)
+    assert (ledger.canary.errors.tolist(), ledger.control.requests.tolist()) == ([1], [3])
+    assert not ledger.canary.latency.any()
+    assert not ledger.control.latency.any()
+    ledger = look(ledger, 2.0, report("a", lane(Arm.CANARY, 4, 1, latency=(2, 2, 0)), seconds=2))
+    assert ledger.left_out == ()
+    assert ledger.canary.latency.tolist() == [[0, 0], [1, 0]]
+
+
+def test_other_buckets_than_before_are_refused():
+    ledger = look(
+        opened(0.0, []), 1.0, report("a", lane(Arm.CANARY, 3, latency=(1, 2, 0)), seconds=1)
+    )
     with pytest.raises(EvidenceError, match="latency: 1 buckets beside 2 at other times"):
-        look(ledger, 2.0, replace(two, seconds=0.5))
+        look(ledger, 2.0, report("b", lane(Arm.CANARY, 3, latency=(1, 2)), seconds=0.5))
+    same = report("a", lane(Arm.CANARY, 5, latency=(1, 4)), seconds=2)
+    assert look(ledger, 2.0, same).canary.requests.tolist() == [3, 0], "from the next one on"
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        LaneReport("r2", Arm.CANARY, {"requests": 9, "errors": -1}, {}),
+        LaneReport("r2", Arm.CANARY, {"requests": math.inf}, {}),
+        LaneReport("r1", Arm.CONTROL, {"requests": 9}, {"latency": np.array([], np.int64)}),
+    ],
+)
+def test_a_gateway_that_reports_nonsense_is_left_out(nonsense):
+    arms = (lane(Arm.CONTROL, 5), lane(Arm.CANARY, 4, 2))
+    ledger = look(
+        opened(0.0, []), 1.0, report("a", *arms, seconds=1), report("b", nonsense, seconds=1)
+    )
+    assert [reason.partition(":")[0] for reason in ledger.left_out] == ["gateway b"]
+    assert (ledger.canary.requests.tolist(), ledger.canary.errors.tolist()) == ([4], [2])
+    assert ledger.control.requests.tolist() == [5]
+
+
+def test_what_is_no_count_of_ours_is_passed_over():
+    odd = LaneReport(
+        "r2", Arm.CANARY, {"requests": 3, "drift": -1}, {"requests": np.array([1, 2], np.int64)}
+    )
+    ledger = look(opened(0.0, []), 1.0, report("a", odd, seconds=1))
+    assert (ledger.canary.requests.tolist(), ledger.left_out) == ([3], ())
 
 
 def test_a_block_without_length_is_refused():

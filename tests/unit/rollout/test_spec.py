@@ -76,6 +76,9 @@ def test_what_may_go_wrong_is_shared_by_the_steps_and_the_guards_that_judge():
         (STEPS + GUARDS_TEXT + "stpes: 1", "stpes"),
         ("steps", "keys and values"),
         ("steps: [", "not YAML"),
+        ("[" * 30_000, "not YAML"),
+        (STEPS + GUARDS_TEXT + "since: 2026-13-45", "not YAML: month"),
+        (STEPS + GUARDS_TEXT + "block_seconds: " + "9" * 5000, "not YAML"),
     ],
 )
 def test_what_is_wrong_is_named(text, said):

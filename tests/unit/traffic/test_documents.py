@@ -262,6 +262,9 @@ def test_a_report_is_read_again() -> None:
             },
             "examples",
         ),
+        ({"seconds": float("nan")}, "seconds, version: numbers from 0"),
+        ({"seconds": -1}, "seconds, version: numbers from 0"),
+        ({"version": 2**63}, "seconds, version: numbers from 0"),
     ],
 )
 def test_a_wrong_report_is_refused(change: dict[str, Any], message: str) -> None:

@@ -27,6 +27,7 @@ RANK = GRAPHS["rank"]
 MODULUS = 50  # one request of so many fails
 KEPT = 0.04  # of the items, which are not blocked: some 8 of 200 candidates
 PROBE_LAYERS, PROBES = 40, 30
+BUSY = 1.6  # what a layer takes in a service that does other things, to what it takes in a loop
 SHORTEST = 1e-6  # seconds a layer takes at least: a pause of the machine must not say less
 INPUT = "in_"
 
@@ -124,7 +125,7 @@ def _layers(release: Path, seconds: float) -> int:
     queries = len(feed["slots"])
     plain, more = (_timed(graph, feed) for graph in graphs)
     layer = max((more - plain) / queries / PROBE_LAYERS, SHORTEST)
-    return max(1, round(seconds / layer))
+    return max(1, round(seconds / layer / BUSY))
 
 
 def _timed(graph: OnnxModel, feed: Feed) -> float:

@@ -161,7 +161,7 @@ async def test_a_session_is_erased_and_exported_by_its_key(world: World, api: Su
 async def test_a_store_that_does_not_answer(world: World, api: Surfaces, mode: str) -> None:
     for stage in ("profiles", "erasures", "contexts"):
         world[stage].mode = mode
-    short = 0.3 if mode == "hang" else None
+    short = 1.0 if mode == "hang" else None
     response = await api.catalog.PutUsers(
         pb.PutUsersRequest(users=[pb.User(user_id="u"), pb.User()]), timeout=short
     )

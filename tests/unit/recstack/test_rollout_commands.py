@@ -40,6 +40,7 @@ def told() -> StandIn:
 async def run(told: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Run]:
     """Runs a command as people type it; what is neither an answer nor an exit code is raised."""
     monkeypatch.setattr(rollout_watch, "POLL_SECONDS", 0.0)
+    monkeypatch.setenv("COLUMNS", "300")  # tables are then not folded
     token = tmp_path / "admin.token"
     token.write_text(TOKEN)
 

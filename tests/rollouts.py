@@ -49,6 +49,7 @@ class FakeGateway:
         policy: that it applies.
         seconds: since it began.
         stable: what it answers from without a policy.
+        newest: the highest version that it was told.
     """
 
     name: str
@@ -58,7 +59,14 @@ class FakeGateway:
     policy: Policy = field(default_factory=lambda: Policy(0, STABLE))
     seconds: float = 0.0
     stable: str = STABLE
+    newest: int = 0
     counted: dict[tuple[str, Arm], dict[str, float]] = field(default_factory=dict)
+
+    def follow(self, policy: Policy) -> None:
+        """Applies a policy; one that is older than another without its canary."""
+        old = policy.version < self.newest
+        self.policy = policy.without_canary() if old else policy
+        self.newest = max(self.newest, policy.version)
 
     def serve(self, seconds: float) -> None:
         """Answers requests for a while, as the policy says."""
@@ -77,7 +85,7 @@ class FakeGateway:
         return GatewayReport(
             gateway=self.name,
             seconds=self.seconds,
-            version=self.policy.version,
+            version=max(self.newest, self.policy.version),
             leased=self.policy.leased,
             stages=self.stages,
             lanes=tuple(

@@ -15,6 +15,7 @@ from recstack.cli.rollout_service import Address, By, Why, rollouts
 from recstack.cli.rollout_tables import NONE, entries, line, plan_of, rendered
 from recstack.cli.rollout_watch import follow, until_decided
 from services.rollout.explain import explain
+from services.rollout.phase import Phase
 from services.rollout.record import Record, View
 
 app = typer.Typer(
@@ -59,8 +60,8 @@ def start(
 ) -> None:
     """Start a rollout: gateways and stages load the release, then the first step begins.
 
-    Exit code 1: it was refused, such as for a release that does not verify; 2: it was not started;
-    3: it was taken back meanwhile.
+    Exit code 1: it was refused, such as for a release that does not verify; 2: it was not started, or
+    is not heard of any more: the message tells; 3: it was taken back meanwhile.
     """
     text, read = rollout_plan.read(spec)
     rollout_plan.print_summary(read)
@@ -194,6 +195,8 @@ def _confirmed(view: View) -> Record:
     if one is None or one.ended:
         raise Failure("no rollout runs", "see `recstack rollout status`")
     typer.echo(line(one, view.look))
+    if one.phase is Phase.PREPARING:
+        raise Failure("it is still prepared", "wait for its first step: `recstack rollout watch`")
     read = plan_of(one)
     if read and one.step + 1 < len(read.steps):
         after = read.steps[one.step + 1].percent

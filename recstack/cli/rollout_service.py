@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -59,19 +60,43 @@ def _hint(error: AdminError) -> str:
     return HINT if error.away else ""
 
 
-def views(service: Rollouts, every: float, patience: float = PATIENCE_SECONDS) -> Iterator[View]:
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A call that failed: so many seconds after the last that did not, and why."""
+
+    seconds: float
+    why: str
+
+    def __str__(self) -> str:
+        return f"not heard for {self.seconds:.0f} s: {self.why}"
+
+
+def views(
+    service: Rollouts,
+    every: float,
+    patience: float = PATIENCE_SECONDS,
+    heard: float = -math.inf,
+) -> Iterator[View | Unheard]:
     """How the rollout is, again and again; a service that goes away for a while is waited for.
 
+    Args:
+        service: that is asked.
+        every: seconds between two calls.
+        patience: seconds without an answer.
+        heard: when it answered last, of the monotonic clock; by default never: the first call
+            that fails is raised.
+
     Raises:
-        AdminError: the first call failed, or calls failed for longer than `patience` seconds.
+        AdminError: calls failed for longer than `patience` seconds.
     """
-    heard = -math.inf
     while True:
         try:
             view = service.view()
-        except AdminError:
-            if time.monotonic() - heard > patience:
+        except AdminError as error:
+            unheard = Unheard(time.monotonic() - heard, str(error))
+            if unheard.seconds > patience:
                 raise
+            yield unheard
         else:
             heard = time.monotonic()
             yield view

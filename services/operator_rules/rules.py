@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from models.schema.manifest import ReleaseError
 from models.schema.parameters import Rerank
+from services.chassis.unique_keys import UniqueKeys
 
 MAX_POSITION = 500  # longest list that can be asked for
 MAX_FLOOR = 10
@@ -84,10 +85,11 @@ def read_rules_file(path: Path) -> Rules:
     """The operator's rules, YAML; only the keys that are there override the release's.
 
     Raises:
-        RulesError: the file cannot be read, is not YAML, or a key or value in it is wrong.
+        RulesError: the file cannot be read or is not YAML, or a key or value in it is wrong, or
+            there twice.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), UniqueKeys)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RulesError(f"rules file {path} cannot be read: {error}") from error
     if not isinstance(raw, dict | None):

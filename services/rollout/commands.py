@@ -119,6 +119,8 @@ def stable_of(scene: Scene, wanted: str) -> str:
 def promote(scene: Scene, word: Word) -> Change:
     """The next step."""
     record, trial = running(scene, word)
+    if record.phase is Phase.PAUSED:
+        raise ConflictError(f"rollout {record.rollout} is paused ({record.why}): resume it first")
     lacking = readiness.all_lack(scene.heard, record.policy)
     if lacking:
         raise ConflictError(f"not all gateways are ready: {'; '.join(lacking)}")

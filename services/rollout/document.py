@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from services.domain import traffic_document
@@ -49,9 +50,9 @@ def parse_entry(entry: str, document: bytes | str) -> Entry:
         raw = json.loads(document)
         given = {name: kind(raw[name]) for name, kind in _ENTRY.items()}
         return Entry(
-            reasons=tuple(map(str, raw["reasons"])),
+            reasons=tuple(map(_text, raw["reasons"])),
             verdicts=tuple(map(_verdict, raw["verdicts"])),
-            arms={str(arm): _numbers(counts) for arm, counts in raw["arms"].items()},
+            arms={_text(arm): _numbers(counts) for arm, counts in raw["arms"].items()},
             id=entry,
             **given,
         )
@@ -59,38 +60,57 @@ def parse_entry(entry: str, document: bytes | str) -> Entry:
         raise DocumentError(f"entry {entry} of the log cannot be read: {error!r}") from None
 
 
+def _text(raw: Any) -> str:
+    text = str(raw)
+    text.encode()  # half of a surrogate pair is JSON, and no text that could be sent
+    return text
+
+
+def _whole(bits: int, raw: Any) -> int:
+    number = int(raw)
+    if not 0 <= number < 1 << bits:
+        raise ValueError(f"a number from 0 to below 2^{bits} expected")
+    return number
+
+
+def _phase(raw: Any) -> str:
+    """Of an entry: none when it is about the shadow."""
+    return "" if raw == "" else Phase(raw).value
+
+
 _RECORD: dict[str, Any] = {
-    "version": int,
+    "version": partial(_whole, 63),
     "at": float,
-    "rollout": str,
-    "release": str,
-    "stable": str,
-    "spec": str,
+    "rollout": _text,
+    "release": _text,
+    "stable": _text,
+    "spec": _text,
     "phase": Phase,
-    "step": int,
+    "step": partial(_whole, 31),
     "since": float,
-    "why": str,
-    "by": str,
+    "why": _text,
+    "by": _text,
     "started_at": float,
     "ended_at": float,
 }
 _ENTRY: dict[str, Any] = {
     "kind": Kind,
     "at": float,
-    "rollout": str,
-    "by": str,
-    "phase": str,
-    "step": int,
+    "rollout": _text,
+    "by": _text,
+    "phase": _phase,
+    "step": partial(_whole, 31),
     "percent": float,
-    "policy_version": int,
-    "leader": str,
+    "policy_version": partial(_whole, 63),
+    "leader": _text,
 }
+"""How to read each field: what is read fits the messages of the service too."""
 
 
 def _verdict(raw: Any) -> Verdict:
     numbers = _numbers(raw["numbers"])
-    return Verdict(Said(raw["kind"]), str(raw["guard"]), str(raw["reason"]), numbers)
+    return Verdict(Said(raw["kind"]), _text(raw["guard"]), _text(raw["reason"]), numbers)
 
 
 def _numbers(raw: Mapping[str, Any]) -> dict[str, float]:
-    return {str(name): float(value) for name, value in raw.items()}
+    return {_text(name): float(value) for name, value in raw.items()}

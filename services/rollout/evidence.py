@@ -45,6 +45,7 @@ class Evidence:
         user_lists: lists by user, or by group of users of equal hash, [T, units].
         user_clicks: clicks, of which a list may have several, by the same units, [T, units].
         user_conversions: conversions such as purchases, by the same units, [T, units].
+        coarsened: how often it was made coarser: all of it was weighed anew each time.
     """
 
     starts: F64
@@ -68,6 +69,7 @@ class Evidence:
     user_lists: F64
     user_clicks: F64
     user_conversions: F64
+    coarsened: int
 
     @classmethod
     def of(
@@ -90,28 +92,21 @@ class Evidence:
         arrays = {name: np.asarray(value, float) for name, value in given.items()}
         front = arrays["requests"].shape[:-1]
         shape = (*front, len(times["ends"]))
-        names = [f.name for f in fields(cls) if f.name not in times]
-        for name in sorted(arrays.keys() - names):
+        for name in sorted(arrays.keys() - set(COUNTED)):
             raise EvidenceError(f"{name}: no such count")
-        for name in names:
+        for name in COUNTED:
             array = arrays.setdefault(name, np.zeros((*shape, 1) if name in WIDE else shape))
             _check_counts(name, array, shape)
-        return cls(**times, **arrays)
+        return cls(**times, **arrays, coarsened=0)
 
     def since(self, moment: float) -> "Evidence":
         """The blocks that began at that time or later."""
         kept = self.starts >= moment - 1e-6
         if kept.all():
             return self
-        return Evidence(
-            **{f.name: _blocks(f.name, getattr(self, f.name), kept) for f in fields(self)}
-        )
-
-    @property
-    def coarsened(self) -> int:
-        """How often it was made coarser, later blocks being as short as the first once was."""
-        lengths = self.ends - self.starts
-        return round(float(np.log2(lengths[0] / lengths.min()))) if len(lengths) else 0
+        names = (*TIMES, *COUNTED)
+        arrays = {name: _blocks(name, getattr(self, name), kept) for name in names}
+        return Evidence(**arrays, coarsened=self.coarsened)
 
     def coarser(self) -> "Evidence":
         """Each two blocks as one, from the first on; one that is left over stays.
@@ -123,11 +118,15 @@ class Evidence:
         first = np.arange(0, len(self.ends), 2)
         last = np.minimum(first + 1, len(self.ends) - 1)
         counts = {
-            f.name: np.add.reduceat(getattr(self, f.name), first, axis=-2 if f.name in WIDE else -1)
-            for f in fields(self)
-            if f.name not in ("starts", "ends")
+            name: np.add.reduceat(getattr(self, name), first, axis=-2 if name in WIDE else -1)
+            for name in COUNTED
         }
-        return Evidence(starts=self.starts[first], ends=self.ends[last], **counts)
+        return Evidence(
+            starts=self.starts[first],
+            ends=self.ends[last],
+            **counts,
+            coarsened=self.coarsened + 1,
+        )
 
 
 STAGES = ("recall", "prerank", "rank", "rerank")
@@ -137,6 +136,11 @@ LATENCIES = ("latency", *(f"latency_{stage}" for stage in STAGES))
 
 WIDE = (*LATENCIES, "scores", "user_lists", "user_clicks", "user_conversions")
 """Fields with an axis of their own after the blocks."""
+
+TIMES = ("starts", "ends")
+
+COUNTED = tuple(f.name for f in fields(Evidence) if f.name not in (*TIMES, "coarsened"))
+"""Fields that are counts, of each block."""
 
 
 def _blocks(name: str, array: F64, kept: Bools) -> F64:

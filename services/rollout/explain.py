@@ -6,6 +6,11 @@ from services.rollout.spec import ALL, Spec, Step
 def explain(spec: Spec) -> list[str]:
     """A plan in lines for people."""
     lines = [_step(place, step, spec) for place, step in enumerate(spec.steps, 1)]
+    if spec.shadow_percent:
+        lines.append(
+            f"Meanwhile {spec.shadow_percent:g} % of the stable users' requests are copied to the "
+            "new release, to compare the lists: users see none of it, but stages have the load."
+        )
     seconds = sum(step.seconds for step in spec.steps)
     lines.append(f"At the soonest all users have the new release after {_time(seconds)}.")
     lines.append(

@@ -1,13 +1,12 @@
 """What a lane of a gateway counted between two of its reports."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 
 import numpy as np
 
 from services.domain.traffic import Arm
 from services.domain.traffic_report import GatewayReport
-from services.rollout.evidence import F64, WIDE, Evidence, EvidenceError
+from services.rollout.evidence import COUNTED, F64, WIDE, EvidenceError
 
 ITEMS = "items"
 """Histogram of items shown, by group of equal hash: pairs and same are counted from it."""
@@ -15,7 +14,7 @@ ITEMS = "items"
 Counts = Mapping[str, F64]
 
 _HISTOGRAMS = {ITEMS, *WIDE}
-_SUMS = {field.name for field in fields(Evidence)} - {"starts", "ends"} - _HISTOGRAMS
+_SUMS = set(COUNTED) - _HISTOGRAMS
 
 
 def between(before: GatewayReport | None, report: GatewayReport, arm: Arm, release: str) -> Counts:

@@ -16,7 +16,7 @@ from services.rollout.document import dump_record
 from services.rollout.errors import ConflictError, NotLeaderError
 from services.rollout.problems import Problems
 from services.rollout.record import Record
-from services.rollout.recovery import recovered, understood
+from services.rollout.recovery import Held, recovered, understood, unknown
 from services.rollout.scene import Act, Scene
 from services.rollout.store import ChangedError, FencedError, Found, Reports, Store, Writing
 from services.rollout.trial import Trial, after, due, look
@@ -87,11 +87,12 @@ class Leadership:
             RedisError: it does not answer; what was written is not known.
         """
         scene, settled = await self._read(wanted=False)
-        if not settled:
+        active = scene.active
+        if not settled or (active and unknown(active, scene.held, scene.moment)):
             return await self._recover(scene)
-        if scene.active is None or scene.trial is None or not self._due(scene.moment.now):
+        if active is None or scene.trial is None or not self._due(scene.moment.now):
             return await self.write(scene, None)
-        trial, act = look(scene.active, scene.trial, scene.moment, scene.heard)
+        trial, act = look(active, scene.trial, scene.moment, scene.heard)
         return await self.write(replace(scene, trial=trial), act)
 
     async def scene(self) -> Scene:
@@ -143,6 +144,10 @@ class Leadership:
         """Redis holds something else than was read or written last, or others have led."""
         taken = self._known is None
         record, change = recovered(self.record, scene.held, scene.moment, taken)
+        if change is not None and change.record.policy.leased and not scene.heard.anybody:
+            # Gateways report each second, and may have seen what Redis lost: they are heard first.
+            self.record, self.trial = record, None
+            return replace(scene, record=record, trial=None)
         trial = None if taken else self.trial
         return await self.write(replace(scene, record=record, trial=trial), change)
 
@@ -156,6 +161,7 @@ class Leadership:
         found = await self._store.read(self._own, fresh, self._config.leader_seconds)
         if found.leader not in (self._own, fresh):
             self._lost()
+            self._learn(found)
             raise NotLeaderError(found.leader.partition(" ")[2])
         if found.leader == fresh:
             self._lost()
@@ -166,14 +172,25 @@ class Leadership:
         held = understood(found)
         between = not looks and self.trial is not None
         self._problems.note(held.problems, None if between else heard.problems)
+        self._saw(held, heard)
+        moment = Moment(now, self._config.name, self._policy_version + 1)
+        return Scene(moment, found, held, self.record, self.trial, heard), settled
+
+    def _learn(self, found: Found) -> None:
+        """From what another leader wrote, so that no older state is ever restored over it."""
+        held = understood(found)
+        mine = -math.inf if self.record is None else self.record.at
+        if held.record is not None and held.record.at >= mine:
+            self.record = held.record
+        self._saw(held, Reports())
+
+    def _saw(self, held: Held, heard: Reports) -> None:
         policies = [one.policy for one in (self.record, held.record, held) if one is not None]
         seen = [policy.version for policy in policies if policy is not None]
         seen += [report.version for report in heard.reports]
         # What is beyond would leave no higher one for a rollback.
         sane = (version for version in seen if version < MOST_VERSIONS)
         self._policy_version = max(self._policy_version, *sane, 0)
-        moment = Moment(now, self._config.name, self._policy_version + 1)
-        return Scene(moment, found, held, self.record, self.trial, heard), settled
 
     async def _commit(self, found: Found, writing: Writing) -> Found:
         try:

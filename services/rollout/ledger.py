@@ -1,13 +1,22 @@
 """From what gateways report, counts since each began, to evidence: blocks of the time between."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from services.domain.traffic import Arm
 from services.domain.traffic_report import GatewayReport
-from services.rollout.evidence import F64, LATENCIES, WIDE, Evidence, EvidenceError
+from services.rollout.evidence import (
+    COUNTED,
+    F64,
+    LATENCIES,
+    TIMES,
+    WIDE,
+    Evidence,
+    EvidenceError,
+)
 from services.rollout.lane_counts import ITEMS, Counts, between, summed, unlike
 
 COMPARED = ("compared", "overlap")
@@ -121,8 +130,7 @@ def _remembered(ledger: Ledger, current: Iterable[GatewayReport]) -> Mapping[str
 
 
 def _block(start: float, end: float, counts: Mapping[str, F64]) -> Evidence:
-    known = {f.name for f in fields(Evidence)}
-    arrays = {name: array[None] for name, array in counts.items() if name in known}
+    arrays = {name: array[None] for name, array in counts.items() if name in COUNTED}
     arrays |= {name: _wider(arrays[name]) for name in LATENCIES if name in arrays}
     if ITEMS in counts:
         items = counts[ITEMS]
@@ -140,19 +148,21 @@ def _wider(histogram: F64) -> F64:
 def _joined(before: Evidence, block: Evidence) -> Evidence:
     """Blocks and the next; buckets that were not counted before are zeros in them."""
     arrays = {}
-    for f in fields(Evidence):
-        pair = [getattr(before, f.name), getattr(block, f.name)]
-        if f.name in WIDE:
+    for name in (*TIMES, *COUNTED):
+        pair = [getattr(before, name), getattr(block, name)]
+        if name in WIDE:
             width = max(array.shape[-1] for array in pair)
-            pair = [_widened(f.name, array, width) for array in pair]
-        arrays[f.name] = np.concatenate(pair)
-    return Evidence(**arrays)
+            pair = [_widened(name, array, width) for array in pair]
+        arrays[name] = np.concatenate(pair)
+    return Evidence(**arrays, coarsened=before.coarsened)
 
 
 def _alike(arm: Evidence, other: Evidence) -> Evidence:
     """With as many buckets as the other arm; one that had no request yet has zeros in them."""
     widths = {name: max(getattr(e, name).shape[-1] for e in (arm, other)) for name in WIDE}
-    wide = {name: _widened(name, getattr(arm, name), width) for name, width in widths.items()}
+    wide: dict[str, Any] = {
+        name: _widened(name, getattr(arm, name), width) for name, width in widths.items()
+    }
     return replace(arm, **wide)
 
 

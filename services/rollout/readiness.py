@@ -28,7 +28,7 @@ def all_lack(heard: Reports, policy: Policy) -> tuple[str, ...]:
 
     A report that cannot be read is of a gateway that lives, too.
     """
-    if not heard.reports and not heard.problems:
+    if not heard.anybody:
         return ("no gateway reports",)
     where: dict[str, list[str]] = {}
     for one in heard.reports:

@@ -64,6 +64,10 @@ def recovered(
         return None, None
     if record.ended:
         return record, _end_restored(record, held, moment, older)
+    if unknown(record, held, moment):
+        seen = f"gateways have seen traffic policy {moment.version - 1}, which Redis has lost"
+        reasons = (seen, "it may have taken the release back")
+        return record, taken_back(record, moment, Said(Kind.ROLL_BACK, reasons))
     if older or held.policy != record.policy:
         why = "record" if older else "traffic policy"
         reasons = (f"Redis had another {why} than was written", ANEW)
@@ -72,6 +76,12 @@ def recovered(
         reasons = ("a new leader, or the same after it stood still", ANEW)
         return record, _gone_on(record, held, moment, Said(Kind.TAKEN_UP, reasons))
     return record, None
+
+
+def unknown(record: Record, held: Held, moment: Moment) -> bool:
+    """Whether gateways have seen a newer policy than there is: a decision is lost for good."""
+    known = record.policy.version if held.policy is None else held.policy.version
+    return moment.version - 1 > max(known, record.policy.version)
 
 
 def _gone_on(record: Record, held: Held, moment: Moment, said: Said) -> Change:

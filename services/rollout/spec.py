@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from services.chassis.unique_keys import UniqueKeys
 from services.rollout.guards import GUARDS
 from services.rollout.guards.guard import Guard
 from services.rollout.sequential import blocks_at_least
@@ -113,6 +114,16 @@ class Spec(BaseModel):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _compared(self) -> "Spec":
+        for guard in self.guards:
+            if guard.shadowed and not self.shadow_percent:
+                raise ValueError(
+                    f"guards.{guard.name}: shadow_percent is 0, so no list is ever compared and it "
+                    "would hold for ever; leave it out, or give shadow_percent"
+                )
+        return self
+
     @property
     def alpha(self) -> float:
         """What one guard may spend in one step."""
@@ -143,10 +154,10 @@ def parse_spec(text: str) -> Spec:
     """The plan in a YAML document.
 
     Raises:
-        SpecError: it is not YAML, or not a plan.
+        SpecError: it is not YAML, has a key twice, or is not a plan.
     """
     try:
-        raw = yaml.safe_load(text)
+        raw = yaml.load(text, UniqueKeys)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2026-13-45, [[[[...
         raise SpecError(f"not YAML: {error}") from error
     if not isinstance(raw, dict):

@@ -24,6 +24,9 @@ COUNTS = (
 )
 """What an entry has of each arm, beside the number of blocks."""
 
+TRIED_SECONDS = 5.0
+"""After the start of a rollout: what stages refused before it they have tried again by then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -83,8 +86,8 @@ def look(
         said = Said(Kind.HOLD, (f"the evidence cannot be added up: {error}",))
         entry = entry_of(record, moment, said)
         return replace(trial, ledger=opened(moment.now, heard.reports), look=entry), entry
-    state = State(record.phase, record.step, record.since)
-    state, decision = decide(state, trial.spec, moment.now, ledger.control, ledger.canary)
+    state = State(record.step, record.since, paused=record.phase is Phase.PAUSED)
+    decision = decide(state, trial.spec, moment.now, ledger.control, ledger.canary)
     decision = _everywhere(decision, record, heard, ledger)
     said = Said(
         Kind(decision.kind.value),
@@ -92,7 +95,7 @@ def look(
         verdicts=decision.verdicts,
         arms={"control": _counts(ledger.control), "canary": _counts(ledger.canary)},
     )
-    found = _decided(record, trial.spec, moment, said, state)
+    found = _decided(record, trial.spec, moment, said)
     entry = found.entry if isinstance(found, Change) else found
     return replace(trial, ledger=ledger, look=entry), found
 
@@ -101,7 +104,8 @@ def _prepared(
     record: Record, trial: Trial, moment: Moment, heard: Reports
 ) -> tuple[Trial, Change | None]:
     """The first step, the end, or what is waited for: that is shown, and not in the log."""
-    if refused := readiness.refusals(heard.reports, record.policy):
+    refused = readiness.refusals(heard.reports, record.policy)
+    if refused and moment.now >= record.started_at + TRIED_SECONDS:
         return trial, taken_back(record, moment, Said(Kind.REFUSED, refused))
     if lacking := readiness.all_lack(heard, record.policy):
         return replace(trial, look=entry_of(record, moment, Said(Kind.HOLD, lacking))), None
@@ -120,13 +124,11 @@ def _everywhere(decision: Decision, record: Record, heard: Reports, ledger: Ledg
     return replace(decision, kind=Verdicts.HOLD, reasons=(*lacking, *reasons))
 
 
-def _decided(
-    record: Record, spec: Spec, moment: Moment, said: Said, state: State
-) -> Change | Entry:
+def _decided(record: Record, spec: Spec, moment: Moment, said: Said) -> Change | Entry:
     if said.kind is Kind.ROLL_BACK:
         return taken_back(record, moment, said)
     if said.kind is Kind.ADVANCE:
-        return stepped(record, spec, moment, said, state.step)
+        return stepped(record, spec, moment, said, record.step + 1)
     return entry_of(record, moment, said)
 
 

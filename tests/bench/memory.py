@@ -7,7 +7,7 @@ holds keys, expiries, encodings and what the allocator rounds up.
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +27,14 @@ from services.feature_store.pipeline import FeatureStore, open_feature_store
 from services.feature_store.settings import FeatureStoreSettings
 from services.items.record import Item
 from services.items.store import ItemStore
+from services.rollout.store import Store, Writing
 from tests.redis import RedisServer, running
+from tests.unit.rollout.samples import look_of_all_guards
 
 USERS = 1000
 ITEMS = 10_000
 EVENTS = 20_000
+LOOKS = 1000
 NOW = 1_700_000_000
 PATIENCE = 60.0
 PROFILE = {"age": "24", "gender": "M", "occupation": "technician"}
@@ -109,6 +112,14 @@ async def log_events(world: World) -> None:
         await world.store.events.call([AppendEventsQuery("full 0", part, PATIENCE)], PATIENCE)
 
 
+async def log_looks(client: Redis) -> None:
+    """Looks of the leader of a rollout, each with verdicts of all guards."""
+    store, look = Store(client), look_of_all_guards()
+    found = await store.read("", "leader", PATIENCE)
+    for at in range(LOOKS):
+        await store.commit("leader", found, Writing(entry=replace(look, at=look.at + at)))
+
+
 async def main(server: RedisServer, secret: Path) -> None:
     """Prints bytes, one row a kind."""
     settings = FeatureStoreSettings(redis_url=SecretStr(server.url), redis_timeout=PATIENCE)
@@ -135,6 +146,9 @@ async def main(server: RedisServer, secret: Path) -> None:
             before = used(raw)
             await log_events(World(logged, world.items, world.random))
             row("event that waits in the log", used(raw) - before, EVENTS)
+            before = used(raw)
+            await log_looks(client)
+            row("look of a rollout at all guards", used(raw) - before, LOOKS)
         await client.aclose()
 
 

@@ -11,10 +11,10 @@ from zlib import crc32
 import numpy as np
 
 from services.domain.arrays import I64, Bools
-from services.rollout.controller import begin, decide
-from services.rollout.evidence import F64, WIDE, Evidence
-from services.rollout.phase import Phase
-from services.rollout.spec import Spec
+from services.rollout.controller import State, decide
+from services.rollout.evidence import COUNTED, F64, TIMES, WIDE, Evidence
+from services.rollout.spec import ALL, Spec
+from services.rollout.verdict import Kind
 from tests.bench.rollout_cases import Case
 from tests.bench.rollout_people import People, Random
 from tests.bench.rollout_world import Burst, Fault, Step, arm
@@ -178,32 +178,32 @@ def _looked_at(
 
 def _replayed(spec: Spec, steps: list[Arms]) -> str:
     """The outcome of one rollout led by the controller, look by look."""
-    state, offset = begin(0.0), 0.0
-    for arms in steps:
+    since = 0.0
+    for step, arms in enumerate(steps):
         for block in range(1, arms[0].requests.shape[-1] + 1):
-            before = state
-            state, _ = decide(
-                state, spec, offset + block, *(_until(arm, block, offset) for arm in arms)
-            )
-            if state != before:
+            seen = (_until(arm, block, since) for arm in arms)
+            decision = decide(State(step, since), spec, since + block, *seen)
+            if decision.kind is not Kind.HOLD:
                 break
         else:
             return "held"
-        if state.ended:
-            return "promoted" if state.phase is Phase.PROMOTED else "rolled back"
-        offset = state.since
+        if decision.kind is Kind.ROLL_BACK:
+            return "rolled back"
+        if spec.steps[step + 1].percent == ALL:
+            return "promoted"
+        since += block
     raise AssertionError("the controller goes on where the simulation ended")
 
 
 def _until(arm: Evidence, block: int, offset: float) -> Evidence:
     """The first blocks of a rollout, later by the offset."""
-    counts = {name: getattr(arm, name)[0][:block] for name in _counts()}
+    counts = {name: getattr(arm, name)[0][:block] for name in COUNTED}
     return Evidence.of(arm.starts[:block] + offset, arm.ends[:block] + offset, **counts)
 
 
 def _rows(arm: Evidence, rollouts: np.ndarray | list[int]) -> Evidence:
-    counts = {name: getattr(arm, name)[rollouts] for name in _counts()}
-    return Evidence(starts=arm.starts, ends=arm.ends, **counts)
+    counts = {name: getattr(arm, name)[rollouts] for name in COUNTED}
+    return Evidence(starts=arm.starts, ends=arm.ends, **counts, coarsened=arm.coarsened)
 
 
 def _joined(arm: Evidence, later: Evidence) -> Evidence:
@@ -211,8 +211,5 @@ def _joined(arm: Evidence, later: Evidence) -> Evidence:
         axis = -2 if name in WIDE else -1
         return np.concatenate([getattr(arm, name), getattr(later, name)], axis=axis)
 
-    return Evidence(**{f.name: both(f.name) for f in fields(Evidence)})
-
-
-def _counts() -> list[str]:
-    return [f.name for f in fields(Evidence) if f.name not in ("starts", "ends")]
+    arrays = {name: both(name) for name in (*TIMES, *COUNTED)}
+    return Evidence(**arrays, coarsened=arm.coarsened)

@@ -242,6 +242,9 @@ async def test_a_late_word_is_not_obeyed(client: Rollouts, gateway: Gateway) -> 
         client.pause("lunch", seen.rollout)
         with pytest.raises(AdminError, match="FAILED_PRECONDITION"):
             client.abort("another one", "20200101-000000-abcd")
+        with pytest.raises(AdminError, match=r"is paused .*: resume it first"):
+            client.promote(seen=seen)
+        client.resume("eaten", seen.rollout)
         client.promote(seen=seen)
         with pytest.raises(AdminError, match="FAILED_PRECONDITION"):
             client.promote(seen=seen)

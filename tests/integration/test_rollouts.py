@@ -1,5 +1,6 @@
 """The rollout service on a real Redis, with gateways that follow it and say what they count."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -14,12 +15,14 @@ from services.domain.traffic_document import LEASE_KEY, POLICY_KEY
 from services.domain.traffic_report import GATEWAYS_KEY, report_key
 from services.gateway.traffic.follow import Follower
 from services.gateway.traffic.store import TrafficStore
+from services.rollout.document import dump_entry
 from services.rollout.errors import BadRequestError, ConflictError, NotLeaderError
 from services.rollout.leader import LeaderConfig
 from services.rollout.phase import Phase
 from services.rollout.record import Kind
 from services.rollout.rollouts import Rollouts
 from services.rollout.store import LEADER_KEY, LOG_KEY, RECORD_KEY
+from services.rollout.wire import decode_entry, encode_entry
 from tests.redis import RedisServer, own_redis, running
 from tests.rollouts import CANARY, SPEC, STABLE, Clock, FakeGateway
 
@@ -188,6 +191,19 @@ async def test_what_cannot_be_logged_is_not_done(world: World) -> None:
     assert before == [await world.client.get(key) for key in (RECORD_KEY, POLICY_KEY)]
     await world.client.restore(LOG_KEY, 0, log, replace=True)
     assert (await world.first.abort("ann", "")).phase is Phase.ROLLED_BACK
+
+
+async def test_entries_of_another_version_are_left_out(world: World) -> None:
+    """What is left is what the service can tell: none of it takes the history with it."""
+    await world.first.start(CANARY, SPEC, "", "ann")
+    known = await world.first.decisions(10)
+    entry = json.loads(dump_entry(known[0]))
+    for other in ({"phase": "halted"}, {"step": 1 << 31}, {"kind": "moved"}):
+        await world.client.xadd(LOG_KEY, {"e": json.dumps(entry | other)})
+    await world.client.xadd(LOG_KEY, {"another": "field"})
+    found = await world.first.decisions(10)
+    assert found == known
+    assert [decode_entry(encode_entry(one)) for one in found] == known
 
 
 async def test_the_shadow_of_nobodys_rollout(world: World) -> None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from recstack.doctor.facts import Facts, Follower
+from recstack.doctor.facts import Facts
 from recstack.doctor.finding import Finding
+from recstack.doctor.traffic import Follower
 from recstack.processes import ROLLOUT
 
 

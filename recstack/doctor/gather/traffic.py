@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import SecretStr
 from redis.asyncio import Redis as Client
 
-from recstack.doctor.facts import Follower, Traffic
 from recstack.doctor.gather.redis import logins_of
 from recstack.doctor.target import Target
+from recstack.doctor.traffic import Follower, Traffic
 from services.chassis.redis import RedisError, open_redis
 from services.domain.traffic import Policy, PolicyError
 from services.domain.traffic_document import LEASE_KEY, POLICY_KEY

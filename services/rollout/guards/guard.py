@@ -57,6 +57,7 @@ class Guard(BaseModel, ABC):
     Attributes:
         name: in the YAML and in verdicts.
         judges: whether it can roll back; else it only holds.
+        shadowed: whether it looks at lists of the canary's shadow: without one it has no data.
         unit: what samples are.
         parts: names of what it looks at, when there are several.
         samples: before there are so many in each arm, it does not call a canary good.
@@ -66,6 +67,7 @@ class Guard(BaseModel, ABC):
 
     name: ClassVar[str]
     judges: ClassVar[bool] = True
+    shadowed: ClassVar[bool] = False
     unit: ClassVar[str] = "requests"
     parts: ClassVar[tuple[str, ...]] = ()
 

@@ -24,6 +24,7 @@ class Overlap(Guard):
     name: ClassVar[str] = "overlap"
     unit: ClassVar[str] = "lists compared"
     judges: ClassVar[bool] = False
+    shadowed: ClassVar[bool] = True
 
     least: Share = 0.2
 

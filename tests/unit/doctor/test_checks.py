@@ -13,7 +13,6 @@ from recstack.doctor.facts import (
     Certificate,
     Disk,
     Facts,
-    Follower,
     Limits,
     Redis,
     RedisTrouble,
@@ -22,10 +21,10 @@ from recstack.doctor.facts import (
     ReleaseTrouble,
     Service,
     Stage,
-    Traffic,
 )
 from recstack.doctor.finding import Finding, Severity
 from recstack.doctor.report import lines, wrong
+from recstack.doctor.traffic import Follower, Traffic
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0

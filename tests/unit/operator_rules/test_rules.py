@@ -53,6 +53,7 @@ def test_ids_may_be_written_as_numbers(tmp_path):
         ("boosts: [{item: a, add: .nan}]", "boosts.0.add"),
         ("- a", "keys and values"),
         ("pins: {a: 1", "cannot be read"),
+        ("blocks: [a]\nblocks: [b]", "line 2: blocks is there twice, first in line 1"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, said):

@@ -5,6 +5,8 @@ import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from typer.testing import CliRunner, Result
 from recstack.admin import AdminError
 from recstack.cli import app, rollout, rollout_plan, rollout_watch, shadow
 from recstack.cli.failure import Failure
-from recstack.cli.rollout_service import views
+from recstack.cli.rollout_service import Unheard, views
 from recstack.cli.rollout_tables import rendered, span
 from recstack.rollouts import Rollouts
 from services.chassis.redis import RedisError
@@ -28,6 +30,8 @@ from tests.unit.rollout.samples import LOOK, RECORD, SPEC, VIEW
 
 Run = Callable[..., Awaitable[Result]]
 END = Phase.PROMOTED
+HOME = "\x1b[H"
+"""What comes before each picture of a live view."""
 NOBODY = View("one:50048", 1_700_000_000.0, None, None, ())
 
 
@@ -272,16 +276,59 @@ async def test_watch_without_a_rollout(told: StandIn, run: Run) -> None:
 
 
 async def test_a_service_that_comes_back_is_watched_on(told: StandIn, run: Run) -> None:
-    def look(port: int) -> list[View]:
+    told.views = [VIEW, ConflictError("not the leader"), RedisError("gone"), VIEW]
+
+    def look(port: int) -> list[View | Unheard]:
         with Rollouts(f"127.0.0.1:{port}", TOKEN) as client:
-            looks = views(client, every=0.01, patience=60.0)
-            first = next(looks)
-            told.passing = [ConflictError("not the leader"), RedisError("gone")]
-            return [first, next(looks)]
+            return list(islice(views(client, every=0.01, patience=60.0), 4))
 
     async with serving(told) as port:
-        assert await asyncio.to_thread(look, port) == [VIEW, VIEW]
-    assert not told.passing
+        first, one, two, last = await asyncio.to_thread(look, port)
+    assert first == last == VIEW
+    assert isinstance(one, Unheard)
+    assert isinstance(two, Unheard)
+    assert one.seconds < two.seconds
+    assert str(replace(one, seconds=12.3)) == (
+        "not heard for 12 s: FAILED_PRECONDITION: not the leader"
+    )
+
+
+async def test_the_live_view_says_that_it_is_old(
+    told: StandIn, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as a terminal
+    monkeypatch.setenv("TERM", "xterm")
+    told.views = [VIEW, RedisError("gone"), VIEW, seen(END)]
+    done = await run("rollout", "watch", "--every", "0.1")
+    assert done.exit_code == 0
+    shown = [part for part in done.output.split(HOME) if "rollout 17" in part]
+    first, old, again, _ = shown
+    assert "not heard for 0 s: UNAVAILABLE: Redis" in old
+    assert old.index("not heard") < old.index("rollout 17")
+    assert "not heard" not in first + again
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+async def test_a_start_is_not_taken_for_none_while_the_service_is_away(
+    told: StandIn, run: Run, failures: int
+) -> None:
+    away = [RedisError("gone")] * failures
+    told.views = [*away, seen(Phase.PREPARING), *away, seen(Phase.RUNNING)]
+    done = await run("rollout", "start", "r2")
+    assert done.exit_code == 0
+    waited = [line for line in done.output.splitlines() if line.startswith("waiting: UNAVAILABLE")]
+    assert len(waited) == 1
+    assert done.output.splitlines()[-1].startswith("17 running")
+
+
+async def test_a_start_that_is_not_heard_of_any_more(
+    told: StandIn, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout_watch, "views", partial(views, patience=0.0))
+    told.views = [RedisError("gone")]
+    with pytest.raises(Failure, match="rollout 17 was started, and is not heard of") as failed:
+        await run("rollout", "start", "r2")
+    assert "recstack rollout status" in failed.value.hint
 
 
 async def test_patience_ends(told: StandIn) -> None:
@@ -306,6 +353,14 @@ async def test_promote_asks(told: StandIn, run: Run) -> None:
     assert told.asked[-1][1:] == ("ada", "enough", "17", 0)
     assert (await run("rollout", "promote", "--yes", "--by", "ada")).exit_code == 0
     assert told.asked[-1][1:] == ("ada", "", "", None)
+
+
+async def test_promote_of_what_is_prepared_is_not_asked_for(told: StandIn, run: Run) -> None:
+    """The first step may begin before the answer, which would be taken for the second one."""
+    told.views = [seen(Phase.PREPARING)]
+    with pytest.raises(Failure, match="it is still prepared"):
+        await run("rollout", "promote", input="y\n")
+    assert [name for name, *_ in told.asked] == ["view"]
 
 
 async def test_promote_when_nothing_runs(told: StandIn, run: Run) -> None:

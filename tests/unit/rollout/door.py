@@ -24,20 +24,23 @@ class StandIn:
 
     Attributes:
         asked: name and arguments of each call.
-        views: what `view` answers, one after the other, the last one for ever.
+        views: what `view` answers, or raises, one after the other, the last one for ever.
         problem: raised instead of any answer.
         passing: raised instead of the next answers, one by one.
     """
 
     def __init__(self, *views: View) -> None:
         self.asked: list[tuple[Any, ...]] = []
-        self.views = list(views or (VIEW,))
+        self.views: list[View | Exception] = list(views or (VIEW,))
         self.problem: Exception | None = None
         self.passing: list[Exception] = []
 
     async def view(self) -> View:
         self._note("view")
-        return self.views.pop(0) if len(self.views) > 1 else self.views[0]
+        view = self.views.pop(0) if len(self.views) > 1 else self.views[0]
+        if isinstance(view, Exception):
+            raise view
+        return view
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         answer = {

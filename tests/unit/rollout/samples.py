@@ -1,11 +1,21 @@
 """A rollout, a decision and a shadow with every field set."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from services.domain.traffic import Layer, LayerArm, Policy, Shadow
 from services.domain.traffic_report import Example
 from services.rollout import record
+from services.rollout.evidence import COUNTED, Evidence
+from services.rollout.guards import GUARDS
 from services.rollout.phase import Phase
 from services.rollout.record import Entry, GatewayView, Record, ShadowView, View
+from services.rollout.spec import parse_spec
+from services.rollout.trial import COUNTS
 from services.rollout.verdict import Kind, Verdict
+from services.rollout.verdicts import verdicts
+from tests.unit.rollout.arms import arm
 
 SPEC = """
 steps: [{percent: 10, seconds: 60, requests: 100}, {percent: 100}]
@@ -67,6 +77,29 @@ LOOK = Entry(
     leader="one:50048",
     id="1700000060000-0",
 )
+
+
+def look_of_all_guards() -> Entry:
+    """As large as looks of long steps are: every guard has numbers, with all their digits."""
+    random = np.random.default_rng(1)
+
+    def counted() -> Evidence:
+        usual = arm(120)
+        noisy = {name: random.poisson(getattr(usual, name)).astype(float) for name in COUNTED}
+        return replace(usual, **noisy)
+
+    spec = parse_spec(
+        SPEC.replace("errors: {}", ", ".join(f"{kind.name}: {{}}" for kind in GUARDS))
+    )
+    arms = {"control": counted(), "canary": counted()}
+    said = verdicts(spec, **arms)
+    sums = {
+        name: {"blocks": 120.0, **{count: float(getattr(one, count).sum()) for count in COUNTS}}
+        for name, one in arms.items()
+    }
+    reasons = ("600 s of 900", *(f"{one.guard}: {one.reason}" for one in said))
+    return replace(LOOK, reasons=reasons, verdicts=said, arms=sums)
+
 
 SHADOWED = Entry(record.Kind.SHADOW_STARTED, 1_700_000_000.0, "", "ada@host")
 

@@ -26,6 +26,8 @@ async def test_people_decide(world: World) -> None:
     await world.first.command(lambda scene: commands.pause(scene, WORD))
     await world.run(60)
     assert (world.record.phase, world.record.step) == (Phase.PAUSED, 1)
+    with pytest.raises(ConflictError, match=r"is paused \(paused by ann: because\): resume it"):
+        await world.first.command(lambda scene: commands.promote(scene, WORD))
     await world.first.command(lambda scene: commands.resume(scene, WORD))
     late = Word("ann", "", step=0)
     with pytest.raises(ConflictError, match="at step 2 by now"):

@@ -1,16 +1,13 @@
-"""The rollout as a state machine: when it goes on, when it waits, when it goes back."""
+"""When a step ends: when it goes on, when it waits, when it goes back."""
 
 import math
-from dataclasses import fields
 
 import numpy as np
 import pytest
 
-from services.rollout import controller
-from services.rollout.controller import State, begin, decide
-from services.rollout.evidence import Evidence
+from services.rollout.controller import State, decide
+from services.rollout.evidence import COUNTED, Evidence
 from services.rollout.guards import GUARDS
-from services.rollout.phase import Phase
 from services.rollout.spec import parse_spec
 from services.rollout.verdict import Kind
 from tests.unit.rollout.arms import arm
@@ -27,6 +24,7 @@ guards: {errors: , slow: , degraded: , clicks: }
 """
 )
 START = 1000.0
+FIRST, PAUSED = State(0, START), State(0, START, paused=True)
 BAD = 30
 
 
@@ -39,23 +37,13 @@ def pair(blocks, start=START, **canary):
 
 
 def test_a_good_release_goes_to_all_users():
-    state = begin(START)
-    assert controller.percent(state, SPEC) == 10
-    state, decision = look(state, START + 40, *pair(40))
-    assert (state, decision.kind, decision.percent) == (
-        State(Phase.RUNNING, 1, START + 40),
-        Kind.ADVANCE,
-        50,
-    )
-    state, decision = look(state, START + 120, *pair(80, START + 40))
-    assert (state.phase, decision.kind, decision.percent) == (Phase.PROMOTED, Kind.ADVANCE, 100)
-    after, decision = look(state, START + 121, *pair(80, START + 40, errors=BAD))
-    assert after == state
-    assert decision.percent == 100
+    assert look(FIRST, START + 40, *pair(40)).kind is Kind.ADVANCE
+    second = State(1, START + 40)
+    assert look(second, START + 120, *pair(80, START + 40)).kind is Kind.ADVANCE
 
 
 def test_every_decision_has_the_verdicts_of_all_guards_with_their_numbers():
-    _, decision = look(begin(START), START + 40, *pair(40))
+    decision = look(FIRST, START + 40, *pair(40))
     assert [verdict.guard for verdict in decision.verdicts] == [g.name for g in SPEC.guards]
     assert all(verdict.numbers for verdict in decision.verdicts)
 
@@ -113,93 +101,49 @@ HOLDS = [
 @pytest.mark.parametrize("case", HOLDS, ids=lambda case: case[0])
 def test_what_is_not_known_to_be_good_waits(case):
     _, seconds, control, canary, said = case
-    state, decision = look(begin(START), START + seconds, control, canary)
-    assert state == begin(START)
+    decision = look(FIRST, START + seconds, control, canary)
     assert decision.kind is Kind.HOLD
-    assert decision.percent == 10
     assert any(said in reason for reason in decision.reasons), decision.reasons
 
 
 def test_it_waits_however_long():
-    state, decision = look(begin(START), START + 10**7, *pair(40))
-    assert state == begin(START)
-    assert decision.kind is Kind.HOLD
+    assert look(FIRST, START + 10**7, *pair(40)).kind is Kind.HOLD
 
 
 @pytest.mark.parametrize(
     ("why", "now", "state", "canary"),
     [
-        ("too early to advance", 25, begin(START), {"errors": BAD}),
-        ("paused", 60, controller.paused(begin(START)), {"errors": BAD}),
-        ("too few requests", 25, begin(START), {"requests": 10, "errors": 9}),
-        ("another guard has no data", 40, begin(START), {"errors": BAD, "user_lists": 0}),
-        ("another guard sees nan", 40, begin(START), {"errors": BAD, "latency": math.nan}),
-        ("traffic has stopped since", 90, begin(START), {"errors": BAD}),
+        ("too early to advance", 25, FIRST, {"errors": BAD}),
+        ("paused", 60, PAUSED, {"errors": BAD}),
+        ("too few requests", 25, FIRST, {"requests": 10, "errors": 9}),
+        ("another guard has no data", 40, FIRST, {"errors": BAD, "user_lists": 0}),
+        ("another guard sees nan", 40, FIRST, {"errors": BAD, "latency": math.nan}),
+        ("traffic has stopped since", 90, FIRST, {"errors": BAD}),
     ],
 )
 def test_it_goes_back_while_it_waits(why, now, state, canary):
     control, canary = pair(
         25, **{k: np.broadcast_to(v, getattr(arm(25), k).shape) for k, v in canary.items()}
     )
-    after, decision = look(state, START + now, control, canary)
-    assert after.phase is Phase.ROLLED_BACK, why
-    assert (decision.kind, decision.percent) == (Kind.ROLL_BACK, 0)
+    decision = look(state, START + now, control, canary)
+    assert decision.kind is Kind.ROLL_BACK, why
     assert decision.reasons[0].startswith("errors: worse")
 
 
-def test_what_was_taken_back_stays_back():
-    state, _ = look(begin(START), START + 40, *pair(40, errors=BAD))
-    for now in (41, 80, 10**6):
-        after, decision = look(state, START + now, *pair(40, START + now - 40))
-        assert (after, decision.percent) == (state, 0)
-    assert controller.resumed(state) == controller.paused(state) == state
-    assert controller.promoted(state, SPEC, START) == state
-
-
 def test_errors_of_the_step_before_are_not_held_against_the_next():
-    state = State(Phase.RUNNING, 1, START + 40)
     control, canary = pair(120, errors=np.where(np.arange(120) < 40, BAD, 1))
-    state, decision = look(state, START + 120, control, canary)
+    decision = look(State(1, START + 40), START + 120, control, canary)
     assert decision.kind is Kind.ADVANCE
-
-
-def test_the_weight_never_grows_but_by_an_advance():
-    state, percent = begin(START), 10.0
-    random = np.random.default_rng(0)
-    for now in range(1, 160):
-        start = max(START, state.since)
-        blocks = int(START + now - start)
-        state, decision = look(state, START + now, *pair(blocks, start))
-        if random.random() < 0.3:
-            state = controller.resumed(controller.paused(state))
-        assert decision.percent == percent or decision.kind is Kind.ADVANCE
-        percent = decision.percent
-    assert percent == 100
 
 
 def test_paused_it_takes_no_step_and_resumed_it_goes_on():
-    waiting = controller.paused(begin(START))
-    state, decision = look(waiting, START + 40, *pair(40))
-    assert state == waiting
-    assert "paused" in decision.reasons
-    state, decision = look(controller.resumed(state), START + 40, *pair(40))
-    assert decision.kind is Kind.ADVANCE
-
-
-def test_the_word_of_a_person():
-    state = controller.promoted(begin(START), SPEC, START + 3)
-    assert state == State(Phase.RUNNING, 1, START + 3)
-    state = controller.promoted(state, SPEC, START + 9)
-    assert state.phase is Phase.PROMOTED
-    assert controller.percent(state, SPEC) == 100
-    assert controller.aborted(state) == state
-    aborted = controller.aborted(begin(START))
-    assert controller.percent(aborted, SPEC) == 0
+    assert look(PAUSED, START + 40, *pair(40)).reasons == ("paused",)
+    assert look(FIRST, START + 40, *pair(40)).kind is Kind.ADVANCE
 
 
 def test_the_same_look_has_the_same_decision():
-    first = look(begin(START), START + 40, *pair(40, errors=2))
-    assert look(begin(START), START + 40, *pair(40, errors=2)) == first
+    first = look(FIRST, START + 40, *pair(40, errors=2))
+    assert look(FIRST, START + 40, *pair(40, errors=2)) == first
 
 
 ALL_GUARDS = parse_spec(
@@ -207,12 +151,11 @@ ALL_GUARDS = parse_spec(
     "steps: [{percent: 10, seconds: 40, requests: 2000}, {percent: 100}]\n"
     "guards: {" + ", ".join(f"{guard.name}: " for guard in GUARDS) + "}"
 )
-COUNTED = [f.name for f in fields(Evidence) if f.name not in ("starts", "ends")]
 DENOMINATORS = ("requests", "latency", "scores", "pairs", "measured", "user_lists")
 
 
 def test_all_guards_are_content_with_an_identical_canary():
-    _, decision = look(begin(START), START + 40, *pair(40), ALL_GUARDS)
+    decision = look(FIRST, START + 40, *pair(40), ALL_GUARDS)
     assert decision.kind is Kind.ADVANCE, decision.reasons
 
 
@@ -226,9 +169,8 @@ def test_no_step_is_left_on_what_is_not_a_number(name, blocks):
     if name not in ("compared", "overlap"):
         both.append((odd, arm(40, START)))
     for control, canary in both:
-        state, decision = look(begin(START), START + 40, control, canary, ALL_GUARDS)
+        decision = look(FIRST, START + 40, control, canary, ALL_GUARDS)
         assert decision.kind is not Kind.ADVANCE, decision
-        assert state.step == 0
 
 
 @pytest.mark.parametrize("name", DENOMINATORS)
@@ -239,5 +181,5 @@ def test_no_step_is_left_when_something_is_not_counted(name):
         (nothing_of_it, arm(40, START)),
         (nothing_of_it, nothing_of_it),
     ):
-        _, decision = look(begin(START), START + 40, control, canary, ALL_GUARDS)
+        decision = look(FIRST, START + 40, control, canary, ALL_GUARDS)
         assert decision.kind is Kind.HOLD, decision

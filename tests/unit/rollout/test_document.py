@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,13 @@ from services.rollout.document import (
 )
 from services.rollout.phase import Phase
 from services.rollout.record import Entry, Kind, Record
+from services.rollout.spec import Spec
+from services.rollout.store import MOST_LOOKS
 from services.rollout.verdict import Kind as Said
 from services.rollout.verdict import Verdict
+from services.rollout.wire import decode_entry, encode_entry
 from tests.rollouts import SPEC
+from tests.unit.rollout.samples import look_of_all_guards
 
 LAYER = Layer("ranking", "ranking-1", (LayerArm("a", 50.0, {"x": 1.0, "y": "z"}),))
 RECORD = Record(
@@ -68,12 +73,50 @@ def test_a_record_without_a_field_or_with_a_wrong_one(field: str) -> None:
             parse_record(json.dumps({**raw, field: "wrong"}))
 
 
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("phase", "halted"),
+        ("phase", None),
+        ("step", 1 << 31),
+        ("step", -1),
+        ("step", 1e999),
+        ("policy_version", 1 << 63),
+        ("kind", "moved"),
+        ("by", "\ud800"),
+        ("reasons", ["\ud800"]),
+        ("arms", {"\ud800": {}}),
+        ("arms", {"canary": {"\ud800": 1.0}}),
+        ("verdicts", [{"kind": "hold", "guard": "errors", "reason": "\ud800", "numbers": {}}]),
+    ],
+)
+def test_an_entry_that_could_not_be_told(field: str, wrong: Any) -> None:
+    """One of another version must not take the whole history with it."""
+    raw = json.loads(dump_entry(ENTRY))
+    with pytest.raises(DocumentError, match="entry 2-0 of the log"):
+        parse_entry("2-0", json.dumps({**raw, field: wrong}))
+
+
+@pytest.mark.parametrize("step", [0, (1 << 31) - 1])
+@pytest.mark.parametrize("phase", ["", *Phase])
+def test_an_entry_that_is_read_can_be_told(phase: str, step: int) -> None:
+    entry = replace(ENTRY, phase=str(phase), step=step, policy_version=(1 << 63) - 1)
+    assert decode_entry(encode_entry(parse_entry("1-0", dump_entry(entry)))) == entry
+
+
 @pytest.mark.parametrize("document", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
 def test_what_is_no_document(document: bytes) -> None:
     with pytest.raises(DocumentError):
         parse_record(document)
     with pytest.raises(DocumentError):
         parse_entry("1-0", document)
+
+
+def test_ten_hours_of_looks_are_some_megabytes() -> None:
+    assert MOST_LOOKS * Spec.model_fields["block_seconds"].default >= 10 * 3600
+    look = look_of_all_guards()
+    assert all(verdict.numbers for verdict in look.verdicts)
+    assert MOST_LOOKS * len(dump_entry(look)) < 30e6, "docs/state.md says how much"
 
 
 def test_a_number_beyond_all() -> None:

@@ -1,12 +1,12 @@
 """What may be the evidence of a step."""
 
 import math
-from dataclasses import fields
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from services.rollout.evidence import Evidence, EvidenceError
+from services.rollout.evidence import COUNTED, TIMES, Evidence, EvidenceError
 from services.rollout.guards.errors import Errors
 from services.rollout.verdict import Kind
 from tests.unit.rollout.arms import arm
@@ -21,6 +21,7 @@ from tests.unit.rollout.arms import arm
         ([0, 1], [1, 2], {"requests": [1, 1], "errors": [1, 1, 1]}, "errors"),
         ([0, 1], [1, 2], {"requests": [1, 1], "latency": [1, 1]}, "latency"),
         ([0, 1], [1, 2], {"requests": [1, 1], "eror": [1, 1]}, "eror"),
+        ([0, 1], [1, 2], {"requests": [1, 1], "coarsened": [1, 1]}, "coarsened"),
         ([0, 1], [1, 2, 3], {"requests": [1, 1]}, "starts, ends"),
         ([0, math.nan], [1, 2], {"requests": [1, 1]}, "starts, ends"),
         ([1, 0], [2, 1], {"requests": [1, 1]}, "starts, ends"),
@@ -35,11 +36,11 @@ def test_what_is_wrong_is_named(starts, ends, counts, said):
 
 def test_what_nobody_counts_is_zero_in_every_block():
     evidence = Evidence.of([0, 1], [1, 2], [5, 6])
-    for field in fields(Evidence):
-        array = getattr(evidence, field.name)
-        assert array.shape[0] == 2, field.name
-        if field.name not in ("starts", "ends", "requests"):
-            assert not array.any(), field.name
+    for name in (*TIMES, *COUNTED):
+        array = getattr(evidence, name)
+        assert array.shape[0] == 2, name
+        if name not in (*TIMES, "requests"):
+            assert not array.any(), name
 
 
 def test_blocks_that_began_before_a_moment_are_left_out():
@@ -57,10 +58,9 @@ def test_two_blocks_are_one_when_it_is_coarser():
     assert half.starts.tolist() == [10, 12, 14]
     assert half.ends.tolist() == [12, 14, 15]
     assert half.errors.tolist() == [3, 7, 5]
-    for field in fields(Evidence):
-        if field.name not in ("starts", "ends"):
-            sums = getattr(half, field.name).sum(axis=0)
-            np.testing.assert_allclose(sums, getattr(evidence, field.name).sum(axis=0))
+    for name in COUNTED:
+        sums = getattr(half, name).sum(axis=0)
+        np.testing.assert_allclose(sums, getattr(evidence, name).sum(axis=0))
 
 
 @pytest.mark.parametrize("blocks", [0, 1])
@@ -75,14 +75,19 @@ def test_a_coarser_look_finds_the_same_fault():
 
 
 def test_it_is_known_how_often_it_was_made_coarser():
-    assert arm(0).coarsened == 0
     evidence = arm(8)
     assert evidence.coarsened == 0
-    fresh = arm(4, start=8.0)
-    for times in (1, 2):
+    for times in (1, 2, 3):
         evidence = evidence.coarser()
-        joined = {
-            f.name: np.concatenate([getattr(evidence, f.name), getattr(fresh, f.name)])
-            for f in fields(Evidence)
-        }
-        assert Evidence(**joined).coarsened == times
+        assert evidence.coarsened == times
+        assert evidence.since(2.0).coarsened == times
+    assert evidence.coarser().coarsened == 3, "one block cannot be any coarser"
+
+
+@pytest.mark.parametrize("ends", [[1.1, 1.85], [2.0, 2.7, 3.5], [8.0, 8.5]])
+def test_blocks_of_other_lengths_were_not_made_coarser(ends):
+    """A look that comes late, as from a leader that was slow, is no second look at the same."""
+    starts = [0.0, *ends[:-1]]
+    assert Evidence.of(starts, ends, np.ones(len(ends))).coarsened == 0
+    late = replace(arm(len(ends)), starts=np.array(starts), ends=np.array(ends))
+    assert Errors().check(late, late, 0.001).numbers["threshold"] == pytest.approx(1000)

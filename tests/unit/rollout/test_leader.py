@@ -9,6 +9,7 @@ from services.rollout import commands, watch
 from services.rollout.commands import Order
 from services.rollout.phase import Phase
 from services.rollout.record import Kind
+from services.rollout.trial import TRIED_SECONDS
 from tests.rollouts import CANARY, SPEC, STABLE, FakeGateway
 from tests.unit.rollout.world import LEASE, TICK, WORD, World, world
 
@@ -76,7 +77,7 @@ async def test_it_has_no_users_before_every_gateway_has_it(world: World, missing
     if missing == "policy":
         for _ in range(40):
             world.serve()
-            late.policy = Policy(0, STABLE)
+            late.policy, late.newest = Policy(0, STABLE), 0
             await world.first.tick()
     else:
         await world.run(20)
@@ -100,7 +101,9 @@ async def test_nobody_alive_has_it(world: World) -> None:
 async def test_a_release_that_is_refused_ends_it(world: World) -> None:
     world.gateways[1].stages["rank"] = {STABLE: "loaded", CANARY: "refused: its hash is wrong"}
     await world.started()
-    await world.run(2)
+    await world.run(TRIED_SECONDS - TICK)
+    assert world.record.phase is Phase.PREPARING, "it may have been refused before"
+    await world.run(2 * TICK)
     assert world.record.phase is Phase.REFUSED
     assert world.record.why == "r2 is refused: its hash is wrong (rank of g1)"
     assert world.store.policy is not None

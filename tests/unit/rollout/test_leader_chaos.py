@@ -1,6 +1,7 @@
 """Leaders freeze, die and lose answers, Redis goes away and back: what holds whatever happens."""
 
 import asyncio
+from copy import deepcopy
 from typing import Any
 
 import hypothesis
@@ -10,6 +11,8 @@ from structlog.testing import capture_logs
 
 from services.chassis.redis import RedisError
 from services.domain.traffic_document import parse
+from services.rollout.document import dump_record
+from services.rollout.leader import Leader
 from services.rollout.phase import Phase
 from services.rollout.record import Kind
 from services.rollout.store import Found, Writing
@@ -27,8 +30,9 @@ class Chaos(World):
     def __init__(self) -> None:
         super().__init__()
         self.leaders.append(self.leader("second"))
-        self.went_back = False
+        self.went_back = self.lost = False  # lost: somebody did not know what Redis lost
         self.taken_back = False
+        self.decided = 0.0  # the weight that was written last
         self.wrong: list[object] = []
         self._copies: list[Contents] = []
         self._unanswered = False
@@ -50,13 +54,15 @@ class Chaos(World):
         before = parse(found.policy).weight if found.policy else 0.0
         policy, kind = parse(writing.policy), writing.entry and writing.entry.kind
         back = self.went_back and kind is Kind.RESTORED
-        seen = max(gateway.policy.version for gateway in self.gateways)
+        seen = max(gateway.newest for gateway in self.gateways)
         for wrong in (
             policy.weight > before and kind not in BEGINS and not back,
             policy.version <= seen,
-            self.taken_back and policy.weight > 0 and not self.went_back,
+            self.taken_back and policy.weight > 0 and not self.lost,
+            policy.weight > self.decided and kind not in BEGINS and not self.lost,
         ):
             self.wrong += [(before, seen, policy, writing.entry)] if wrong else []
+        self.decided = policy.weight
 
     async def happen(self, event: Event) -> None:
         what, number = event
@@ -71,8 +77,9 @@ class Chaos(World):
         if what == "unanswered":
             self._unanswered = True
         if what == "back" and self._copies:
-            self.store.contents = self._copies[-min(number, len(self._copies))]
             self.went_back = True
+            self.lost |= not all(self._knows(one) for one in self.leaders)
+            self.store.contents = deepcopy(self._copies[-min(number, len(self._copies))])
         if what == "silent":
             gone, self.gateways[:] = list(self.gateways), self.gateways[:1]
             await self.run(number)
@@ -82,6 +89,11 @@ class Chaos(World):
         for _ in range(number):
             await self.run(TICK)
             self._copies.append(self.store.copy())
+
+    def _knows(self, leader: Leader) -> bool:
+        """Whether it can restore what Redis loses now."""
+        now = self.store.contents.record
+        return leader.record is not None and now == dump_record(leader.record).encode()
 
     async def _others(self) -> None:
         """The one that wants to write stands still for longer than its lease."""

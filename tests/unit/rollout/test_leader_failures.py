@@ -18,7 +18,8 @@ from services.rollout.leader import Leader, LeaderConfig
 from services.rollout.phase import Phase
 from services.rollout.record import Kind
 from services.rollout.scene import Scene
-from tests.rollouts import CANARY, SPEC, STABLE
+from tests.rollouts import CANARY, SPEC, STABLE, FakeGateway
+from tests.unit.rollout.memory_store import Contents
 from tests.unit.rollout.world import LEADER, LEASE, TICK, WORD, World, world
 
 __all__ = ["world"]
@@ -222,6 +223,99 @@ async def test_redis_that_comes_back_older_gets_the_newer_state_again(world: Wor
     assert world.kinds[-1] is Kind.RESTORED
     assert world.store.policy is not None
     assert world.store.policy.releases == (STABLE,)
+
+
+async def led_by_another(world: World) -> tuple[Leader, Leader]:
+    """Two processes; the second leads, the first stood still at 50 % and waits."""
+    await world.at_first_step()
+    await world.until(lambda: world.record.step == 1)
+    first, second = world.first, world.leader("second")
+    world.leaders = [second]
+    await world.run(LEADER + 1)
+    world.leaders = [second, first]
+    return first, second
+
+
+@pytest.mark.parametrize("empty", [True, False], ids=["empty", "older"])
+async def test_one_that_waits_restores_what_the_leader_wrote(world: World, empty: bool) -> None:
+    """It led before, and what it wrote then must not come back."""
+    first, second = await led_by_another(world)
+    older = world.store.copy()
+    world.gateways[0].errors = 0.3
+    await world.until(lambda: second.record is not None and second.record.ended, 60)
+    await world.run(TICK)
+    world.store.contents = Contents() if empty else older
+    world.store.contents.leader = ("", 0.0)
+    world.leaders, world.gateways[:] = [first], [FakeGateway("g9")]  # which knows nothing either
+    await world.run(LEADER + 1)
+    assert first.leads
+    assert world.record.phase is Phase.ROLLED_BACK
+    assert world.store.policy is not None
+    assert (world.store.policy.releases, world.store.policy.weight) == ((STABLE,), 0)
+    assert world.kinds[-1] is Kind.RESTORED
+
+
+async def test_one_that_never_led_restores_it_too(world: World) -> None:
+    await world.at_first_step()
+    second = world.leader("second")
+    world.leaders.append(second)
+    await world.run(2)
+    assert second.record == world.record
+    world.store.contents = Contents()
+    world.leaders = [second]
+    await world.run(TICK)
+    assert world.kinds == [Kind.RESTORED]
+    await world.until(lambda: world.record.ended)
+    assert world.record.phase is Phase.PROMOTED
+
+
+@pytest.mark.parametrize("lost", ["with its leader", "and its leader knows"])
+async def test_what_gateways_have_seen_and_nobody_knows_takes_it_back(
+    world: World, lost: str
+) -> None:
+    """Redis and the only leader lost a decision: it may have been that the release is bad."""
+    await world.at_first_step()
+    older = world.store.copy()
+    await world.first.command(lambda scene: commands.abort(scene, WORD))
+    await world.run(TICK)
+    world.store.contents = older
+    if lost == "with its leader":
+        world.leaders = [world.leader("second")]
+    await world.run(LEADER + 1)
+    assert world.record.phase is Phase.ROLLED_BACK
+    last = world.store.contents.entries[-1]
+    if lost == "with its leader":
+        assert "gateways have seen traffic policy 3, which Redis has lost" in last.reasons[0]
+    else:
+        assert last.kind is Kind.RESTORED
+    await world.run(TICK)
+    version = world.record.policy.version
+    assert {one.report().version for one in world.gateways} == {version}, "they follow again"
+
+
+async def test_a_gateway_that_comes_later_may_know_of_a_lost_decision(world: World) -> None:
+    await world.at_first_step()
+    world.gateways.append(FakeGateway("g9", newest=world.record.policy.version + 2))
+    await world.run(2)
+    assert world.record.phase is Phase.ROLLED_BACK
+    assert "gateways have seen traffic policy" in world.record.why
+
+
+async def test_a_new_leader_hears_gateways_before_the_canary_has_users_again(world: World) -> None:
+    await world.at_first_step()
+    gone, world.gateways[:] = list(world.gateways), []
+    world.leaders = [world.leader("second")]
+    await world.run(LEASE + LEADER)
+    assert world.first.leads
+    assert world.store.policy is not None
+    assert world.store.policy.weight == 0
+    assert Kind.TAKEN_UP not in world.kinds
+    with pytest.raises(ConflictError, match="no gateway reports"):
+        await world.first.command(lambda scene: commands.promote(scene, WORD))
+    world.gateways[:] = gone
+    await world.run(1)
+    assert world.kinds[-1] is Kind.TAKEN_UP
+    assert (world.record.step, world.record.policy.weight) == (0, 10)
 
 
 async def test_redis_that_lost_everything_gets_it_again(world: World) -> None:

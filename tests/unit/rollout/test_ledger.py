@@ -181,6 +181,8 @@ def test_a_step_that_waits_long_has_a_bounded_size(monkeypatch):
     ledger = opened(0.0, [])
     for second in range(1, 40):
         ledger = look(ledger, float(second), report("a", lane(Arm.CANARY, second), seconds=second))
+        # At 11, 16, 21 ... blocks they become half as many.
+        assert ledger.canary.coarsened == ledger.control.coarsened == max(0, (second - 6) // 5)
     assert len(ledger.canary.ends) <= 10
     assert ledger.canary.requests.sum() == 39
     assert (ledger.canary.starts[0], ledger.canary.ends[-1]) == (0, 39)

@@ -70,6 +70,7 @@ def test_what_may_go_wrong_is_shared_by_the_steps_and_the_guards_that_judge():
         (STEPS + "guards: {clicks: {effect: 0}}", "guards.clicks.effect"),
         (STEPS + "guards: {errors: [1]}", "guards.errors"),
         (STEPS + "guards: {overlap: }", "guards: none of them can roll back"),
+        (STEPS + GUARDS_TEXT + "shadow_percent: 0", "guards.overlap: shadow_percent is 0"),
         (STEPS + GUARDS_TEXT + "false_rollbacks: 0.5", "false_rollbacks"),
         (STEPS + GUARDS_TEXT + "block_seconds: 0", "block_seconds"),
         (STEPS + GUARDS_TEXT + "block_seconds: 60\nfresh_seconds: 60", "fresh_seconds"),
@@ -77,6 +78,16 @@ def test_what_may_go_wrong_is_shared_by_the_steps_and_the_guards_that_judge():
         ("steps", "keys and values"),
         ("steps: [", "not YAML"),
         ("[" * 30_000, "not YAML"),
+        (
+            STEPS + GUARDS_TEXT + "guards: {slow: }",
+            "line 7: guards is there twice, first in line 6",
+        ),
+        (
+            STEPS + "guards: {slow: , errors: , slow: {}}",
+            "line 6: slow is there twice, first in line 6",
+        ),
+        (STEPS + "guards: {errors: {ratio: 2, 'ratio': 3}}", "line 6: ratio is there twice"),
+        (steps("{percent: 10, percent: 5}", ALL), "line 1: percent is there twice"),
         (STEPS + GUARDS_TEXT + "since: 2026-13-45", "not YAML: month"),
         (STEPS + GUARDS_TEXT + "block_seconds: " + "9" * 5000, "not YAML"),
     ],
@@ -117,6 +128,23 @@ def test_a_plan_in_words():
     assert "evidence of 1,800 to 1" in text
     assert "at most 1 % of rollouts" in text
     assert "At the soonest all users have the new release after 40 min" in text
+
+
+@pytest.mark.parametrize(
+    ("percent", "told"),
+    [
+        (0, []),
+        (2.5, ["Meanwhile 2.5 % of the stable users' requests are copied to the new release"]),
+    ],
+)
+def test_the_shadow_is_in_the_words(percent, told):
+    lines = explain(parse_spec(STEPS + f"guards: {{errors: }}\nshadow_percent: {percent}"))
+    assert [line.partition(",")[0] for line in lines if "copied" in line] == told
+
+
+def test_what_is_written_once_may_be_used_twice():
+    text = STEPS + "guards: {errors: &usual {samples: 50}, lists: {<<: *usual, samples: 60}}"
+    assert [guard.samples for guard in parse_spec(text).guards] == [50, 60]
 
 
 def test_parameters_are_in_the_words():

@@ -48,7 +48,7 @@ class World:
         """Time passes for gateways: they follow and answer."""
         self.clock.now += TICK
         for gateway in self.gateways:
-            gateway.policy = self.store.policy or gateway.policy
+            gateway.follow(self.store.policy or gateway.policy)
             gateway.serve(TICK)
 
     async def run(self, seconds: float) -> None:

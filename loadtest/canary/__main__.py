@@ -27,7 +27,7 @@ from services.chassis.errors import StartupError
 ROOT = Path("var/demo")
 SPEC = Path("deploy/rollout/demo.yaml")
 OFFSET = 12_900  # above the ports that outgoing connections get
-WIDE = 140  # columns of the table where the output is no terminal
+WIDE = 150  # columns of the table where the output is no terminal
 
 
 def main() -> None:

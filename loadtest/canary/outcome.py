@@ -56,6 +56,8 @@ class Outcome:
         p50, p95: milliseconds that lists of others took.
         ranks: milliseconds that gateways waited for rank in the control and in the canary, medians.
         kinds: of the errors, each once.
+        refused: calls that gateways refused meanwhile for want of room, of anybody; a client asks
+            again after the delay that is named, so they are errors only if that fails too.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Outcome:
     p95: float
     ranks: tuple[float, float] = (0.0, 0.0)
     kinds: tuple[str, ...] = ()
+    refused: int = 0
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -96,7 +99,6 @@ def outcome(
     decided: Decided,
     asked: Sequence[Asked],
     gateways: int,
-    ranks: tuple[float, float] = (0.0, 0.0),
 ) -> Outcome:
     """Of the lists that were asked for from the begin of the rollout on."""
     mine = [one for one in asked if one.release == decided.release]
@@ -117,8 +119,7 @@ def outcome(
         tuple(_late(mine, decided.ended, place) for place in range(gateways)) if back else (),
         float(p50),
         float(p95),
-        ranks,
-        tuple(sorted({one.error for one in asked if one.error})),
+        kinds=tuple(sorted({one.error for one in asked if one.error})),
     )
 
 

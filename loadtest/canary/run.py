@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -19,6 +19,7 @@ from loadtest.simulation.config import WorldConfig
 from loadtest.simulation.people import People
 from loadtest.simulation.world import World
 from recstack.admin import read_token
+from recstack.doctor.gather.scrape import scrape
 from recstack.rollouts import Rollouts
 from services.gateway.stats_report import merged
 from services.rollout.phase import Phase
@@ -28,6 +29,7 @@ Say = Callable[[str], None]
 WARM = 12.0  # seconds of traffic before the first rollout
 SETTLE = 2.5  # seconds after the end of one in which nobody may be answered by it any more
 WINDOW = "10"  # seconds of /stats
+REFUSED = "recstack_gateway_refused_total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,9 @@ class Demonstration:
 
         Raises:
             AdminError: the rollout service said no, or did not answer.
+            ConnectionError: a gateway does not show its metrics.
         """
-        rank = await self._rank_seconds()
+        rank, before = await self._rank_seconds(), await self._refused()
         folder = self.prepared.release(kind.name)
         made = Made(self.prepared.release(self.stable), folder, rank)
         await asyncio.to_thread(kind.make, made)
@@ -82,8 +85,9 @@ class Demonstration:
         if ended.phase == Phase.PROMOTED:
             self.stable = folder.name
         asked = self.crowd.asked[place:]
-        gateways, ranks = len(self.stack.gateways), times.medians()
-        found = outcome(kind.name, kind.wanted, ended, asked, gateways, ranks)
+        found = outcome(kind.name, kind.wanted, ended, asked, len(self.stack.gateways))
+        refused = await self._refused() - before
+        found = replace(found, ranks=times.medians(), refused=refused)
         self.say(f"{kind.name}: {ended.phase}, {ended.why} ({time.monotonic() - start:.0f} s)")
         return found
 
@@ -92,6 +96,14 @@ class Demonstration:
         async with httpx.AsyncClient(trust_env=False) as client:
             bodies = [(await client.get(url)).json() for url in self.stack.stats]
         return merged(bodies)[WINDOW]["rank"]["p50_ms"] / 1000
+
+    async def _refused(self) -> int:
+        """Calls that gateways refused so far, for they had too much to do."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            found = [await scrape(client, url) for url in self.stack.metrics]
+        if None in found:
+            raise ConnectionError("a gateway does not show its metrics")
+        return sum(one.summed(REFUSED, by="reason").total() for one in found if one)
 
 
 @asynccontextmanager

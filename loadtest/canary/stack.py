@@ -34,6 +34,7 @@ class Running:
     Attributes:
         gateways: their gRPC addresses.
         stats: where each gateway shows its /stats.
+        metrics: where each gateway shows its metrics.
         rollout: address of the rollout service.
         token: file of the token it wants.
         redis: address of Redis, and who may read everything in it.
@@ -42,6 +43,7 @@ class Running:
 
     gateways: tuple[str, ...]
     stats: tuple[str, ...]
+    metrics: tuple[str, ...]
     rollout: str
     token: Path
     redis: tuple[str, Login]
@@ -89,6 +91,7 @@ async def running(prepared: Prepared, offset: int, say: Say) -> AsyncIterator[Ru
         yield Running(
             tuple(plan.address(GATEWAY_PORT + above) for above in (0, SECOND)),
             tuple(f"{plan.url(HTTP_PORT + above)}/stats" for above in (0, SECOND)),
+            tuple(f"{plan.url(GATEWAY_PORT + METRICS + above)}/metrics" for above in (0, SECOND)),
             plan.rollout_address,
             plan.security.admin_token,
             (plan.redis_url, plan.security.redis_login(OPERATOR)),

@@ -8,7 +8,7 @@ from loadtest.canary.outcome import Outcome
 
 COLUMNS = (
     "release", "outcome", "by", "seconds", "steps", "requests", "people", "stable's errors",
-    "late, s", "P95 ms", "rank, ms", "",
+    "refused", "late, s", "P95 ms", "rank, ms", "",
 )  # fmt: skip
 
 
@@ -33,6 +33,7 @@ def row(one: Outcome) -> tuple[str, ...]:
         f"{one.requests:,}",
         f"{one.people:,}",
         str(one.errors),
+        str(one.refused),
         " ".join(f"{seconds:.2f}" for seconds in one.late),
         f"{one.p95:.0f}",
         " ".join(f"{milliseconds:.1f}" for milliseconds in one.ranks),

@@ -26,11 +26,15 @@ ANSWERED = (
 
 
 class AdminError(Exception):
-    """A call that failed; the message is for people. `away`: nobody answered, or knew the token."""
+    """A call that failed; the message is for people.
 
-    def __init__(self, message: str, away: bool = False) -> None:
+    `away`: nobody answered, or knew the token; `missing`: what it is about is not there.
+    """
+
+    def __init__(self, message: str, away: bool = False, missing: bool = False) -> None:
         super().__init__(message)
         self.away = away
+        self.missing = missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,8 @@ def read_token(file: Path) -> str:
 class Release:
     """A release in a holder. `state`: loading, loaded, refused; `reason`: why it was refused.
 
-    `bytes`: size of its files; `since`: of the state, unix seconds.
+    `bytes`: size of its files; `since`: of the state, unix seconds; `by_hand`: it stays until it is
+    unloaded by hand.
     """
 
     release: str
@@ -92,6 +97,7 @@ class Release:
     reason: str
     bytes: int
     since: int
+    by_hand: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +134,8 @@ def called(token: str, timeout: float, method: Any, request: Any) -> Any:
         metadata = (("authorization", f"Bearer {token}"),)
         return method(request, timeout=timeout, metadata=metadata)
     except grpc.RpcError as error:
-        away = error.code() not in ANSWERED
-        raise AdminError(f"{error.code().name}: {error.details()}", away) from None
+        away, missing = error.code() not in ANSWERED, error.code() is grpc.StatusCode.NOT_FOUND
+        raise AdminError(f"{error.code().name}: {error.details()}", away, missing) from None
 
 
 class Admin:
@@ -172,9 +178,10 @@ class Admin:
     def unload(
         self, release: str, instead: str = "", here_only: bool = False
     ) -> tuple[Holder, ...]:
-        """Forgets a release in the process and, unless `here_only`, in its stages.
+        """Forgets a release in the process and its stages.
 
-        `instead`: a loaded one in its place, where they stand on `release`.
+        `instead`: a loaded one in its place, where they stand on `release`; `here_only`: not in
+        the stages that have an address.
         """
         request = admin_pb2.UnloadReleaseRequest(
             release=release, instead=instead, here_only=here_only
@@ -197,7 +204,9 @@ def _holders(answer: Any) -> tuple[Holder, ...]:
 
 def _release(message: release_pb2.ReleaseRecord) -> Release:
     state = release_pb2.ReleaseState.Name(message.state).removeprefix("RELEASE_STATE_").lower()
-    return Release(message.release, state, message.reason, message.bytes, message.since)
+    return Release(
+        message.release, state, message.reason, message.bytes, message.since, message.by_hand
+    )
 
 
 def _read(answer: admin_pb2.GetStatusResponse) -> Status:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from models.schema.manifest import Manifest, ReleaseError
-from recstack.admin import Holder
+from recstack.admin import AdminError, Holder
 from recstack.cli.admin import (
     VAR,
     Addresses,
@@ -103,11 +103,19 @@ def unload(
 ) -> None:
     """Forget a release, in the gateway and every stage; running requests end undisturbed."""
     asked = processes(address, token_file, port_offset, var)
+    absent = []  # as when an earlier try failed half-way
     for where in asked.addresses:
         # The stages forget it last, when no gateway answers from it any more.
         here_only = where != asked.addresses[-1]
         with asked.asked(where) as admin:
-            _check(where, admin.unload(release, instead, here_only))
+            try:
+                _check(where, admin.unload(release, instead, here_only))
+            except AdminError as error:
+                if not error.missing:
+                    raise
+                absent.append(f"{where}: {error}")
+    if len(absent) == len(asked.addresses):
+        raise Failure("; ".join(absent))
     typer.echo(f"release {release} is unloaded")
 
 

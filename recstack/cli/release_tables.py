@@ -26,7 +26,8 @@ def print_holders(address: str, start: str, holders: Sequence[Holder]) -> None:
     for release in dict.fromkeys(name for held in records.values() for name in held):
         size = max(held[release].bytes for held in records.values() if release in held)
         states = [held[release].state if release in held else "-" for held in records.values()]
-        mark = " (start)" if release == start else ""
+        by_hand = any(held[release].by_hand for held in records.values() if release in held)
+        mark = " (start)" if release == start else " (by hand)" if by_hand else ""
         table.add_row(release + mark, f"{size / MEGABYTE:.1f}" if size else "", *states)
     print_table(table)
     for one in holders:

@@ -60,8 +60,8 @@ def start(
 ) -> None:
     """Start a rollout: gateways and stages load the release, then the first step begins.
 
-    Exit code 1: it was refused, such as for a release that does not verify; 2: it was not started, or
-    is not heard of any more: the message tells; 3: it was taken back meanwhile.
+    Exit code 1: it was refused, such as for a release that does not verify; 2: it was not started,
+    or is not heard of any more: the message tells; 3: it was taken back meanwhile.
     """
     text, read = rollout_plan.read(spec)
     rollout_plan.print_summary(read)

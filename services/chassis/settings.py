@@ -94,7 +94,8 @@ class ReleaseSettings(ServerSettings):
 
     Attributes:
         releases: folder or fsspec URL that holds the releases.
-        release: id of the release to load at start; empty: the one named in `<releases>/current`.
+        release: id of the release to load at start; empty: the one named in `<releases>/current`,
+            or when that is refused the newest other.
     """
 
     releases: str = "var/releases"

@@ -32,6 +32,7 @@ from services.gateway.shadow.collector import ShadowCollector
 from services.gateway.shadow.mirror import Mirror
 from services.gateway.shadow.pipeline import make_mirror
 from services.gateway.stages import Stages
+from services.gateway.traffic.clock import steady
 from services.gateway.traffic.metrics import TrafficCollector
 from services.gateway.traffic.open import open_traffic
 from services.gateway.traffic.report import Standing, stages_of
@@ -76,7 +77,7 @@ async def open_gateway(settings: GatewaySettings, stages: Stages, stack: AsyncEx
     await stack.enter_async_context(tended(upkeep))
     await warm_up(make_gateway(lanes.stable.release, stages, settings))
     await traffic.report(partial(_standing, releases, upkeep, lanes, mirror), stack)
-    of_traffic = TrafficCollector(traffic.follower, clock), ShadowCollector(mirror)
+    of_traffic = TrafficCollector(traffic.follower, steady), ShadowCollector(mirror)
     for collector in (*_collectors(gateway, catalog.table, admission), *of_traffic):
         stack.callback(register(REGISTRY, collector))
     return Opened(gateway, releases, admission)

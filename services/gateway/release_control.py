@@ -76,6 +76,11 @@ class ReleaseControl:
     def start(self) -> str:
         return self._own.start
 
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """What the gateway and its stages are to hold; the first answers most people."""
+        return tuple(self.named()) or (self.start,)
+
     def ids(self) -> tuple[str, ...]:
         return self._slots.ids()
 
@@ -91,6 +96,10 @@ class ReleaseControl:
         records = {record.release: record for record in self._own.records}
         return Holding(OWN, "", records), *self._heard.values()
 
+    def answers_from(self, release: str) -> bool:
+        """Whether lists of this process come from a release."""
+        return release in self._answering()
+
     def everywhere(self, release: str) -> bool:
         return all(holding.has(release) for holding in self.holdings())
 
@@ -99,7 +108,7 @@ class ReleaseControl:
         await asyncio.gather(*(self._ask(name) for name in self._stages))
 
     async def load(self, release: str) -> tuple[Holding, ...]:
-        """Begins to load a release here and in every stage; how far each is.
+        """Begins to load a release here and in every stage, by hand; how far each is.
 
         A stage that could not be told says so as its problem.
 
@@ -107,29 +116,30 @@ class ReleaseControl:
             InvalidArgumentError: that is no id.
             NoSuchReleaseError: it is not where this gateway's releases lie.
         """
-        await self._own.load(release)
-        problems = await self._told(lambda stage: stage.load(release))
+        await self._own.load(release, by_hand=True)
+        problems = await _told(self._stages, lambda stage: stage.load(release, by_hand=True))
         return await self._after(problems)
 
-    async def load_in(self, holder: str, release: str) -> None:
-        """Begins to load a release in the gateway or a stage; errors as of ReleaseHolder."""
+    async def load_in(self, holder: str, release: str, *, urgent: bool) -> None:
+        """Begins to load a release in the gateway or a stage, as ReleaseHolder does."""
         if holder == OWN:
-            await self._own.load(release)
+            await self._own.load(release, urgent=urgent)
             return
-        record = await self._stages[holder].load(release)
+        record = await self._stages[holder].load(release, urgent=urgent)
         heard = self._heard[holder]
         self._heard[holder] = replace(heard, records={**heard.records, release: record})
 
     async def unload(
         self, release: str, instead: str = "", here_only: bool = False
     ) -> tuple[Holding, ...]:
-        """Forgets a release here and, unless `here_only`, in every stage; what each then holds.
+        """Forgets a release here and in every stage; what each then holds.
 
+        `here_only`: in the stages of this process alone, for others are asked by other gateways.
         A stage that keeps it says why as its problem.
 
         Raises:
             InvalidArgumentError: that is no id, or `instead` is not loaded or the same.
-            NoSuchReleaseError: neither this gateway nor a stage was told to load it.
+            NoSuchReleaseError: neither this gateway nor such a stage was told to load it.
             ReleaseInUseError: traffic names it, this gateway answers from it, or it stands on it
                 and no other is named.
         """
@@ -139,21 +149,18 @@ class ReleaseControl:
             await self._own.unload(release, instead)
         except NoSuchReleaseError as error:
             here = error
-        if here_only:
-            if here is not None:
-                raise here
-            return self.holdings()
-        replaced = instead or self.start
-        ends = await self._told(lambda stage: stage.unload(release, replaced))
+        own = {name: one for name, one in self._stages.items() if not self._heard[name].address}
+        stages, replaced = own if here_only else self._stages, instead or self.start
+        ends = await _told(stages, lambda stage: stage.unload(release, replaced))
         missing = {name for name, error in ends.items() if isinstance(error, NoSuchReleaseError)}
-        if here is not None and missing == set(self._stages):
+        if here is not None and missing == stages.keys():
             raise here
         return await self._after({name: ends[name] for name in ends.keys() - missing})
 
     def _check_unused(self, release: str, instead: str) -> None:
         if release in self.named():
             raise ReleaseInUseError(f"traffic names release {release}: take it out of there first")
-        if instead in self._slots.ids() and release in self._answering():
+        if instead in self._slots.ids() and self.answers_from(release):
             raise ReleaseInUseError(f"this gateway answers from release {release}")
 
     async def _ask(self, name: str) -> None:
@@ -165,21 +172,6 @@ class ReleaseControl:
             by_release = {record.release: record for record in records}
             self._heard[name] = replace(self._heard[name], records=by_release, problem="")
 
-    async def _told(
-        self, tell: Callable[[ReleaseHolder], Awaitable[object]]
-    ) -> dict[str, Exception]:
-        """Tells every stage at once; the errors of those that did not do it, by name."""
-        ends = await asyncio.gather(
-            *(tell(stage) for stage in self._stages.values()), return_exceptions=True
-        )
-        errors: dict[str, Exception] = {}
-        for name, end in zip(self._stages, ends, strict=True):
-            if isinstance(end, (HolderError, InvalidArgumentError)):
-                errors[name] = end
-            elif isinstance(end, BaseException):
-                raise end
-        return errors
-
     async def _after(self, problems: Mapping[str, Exception]) -> tuple[Holding, ...]:
         await self.look()
         return tuple(
@@ -188,3 +180,17 @@ class ReleaseControl:
             else holding
             for holding in self.holdings()
         )
+
+
+async def _told(
+    stages: Mapping[str, ReleaseHolder], tell: Callable[[ReleaseHolder], Awaitable[object]]
+) -> dict[str, Exception]:
+    """Tells all at once; the errors of those that did not do it, by name."""
+    ends = await asyncio.gather(*map(tell, stages.values()), return_exceptions=True)
+    errors: dict[str, Exception] = {}
+    for name, end in zip(stages, ends, strict=True):
+        if isinstance(end, (HolderError, InvalidArgumentError)):
+            errors[name] = end
+        elif isinstance(end, BaseException):
+            raise end
+    return errors

@@ -1,32 +1,36 @@
 """Keeps loaded what traffic names, and lets go of what it no longer does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 
 from services.chassis.errors import InvalidArgumentError
 from services.chassis.log import get_logger
 from services.chassis.tasks import end
-from services.gateway.release_control import ReleaseControl
+from services.gateway.release_control import OWN, ReleaseControl
+from services.gateway.releases import Holding
 from services.inference.holder import (
     HolderAwayError,
     HolderError,
     NoSuchReleaseError,
+    ReleaseRecord,
     ReleaseState,
 )
 
 LOOK_SECONDS = 1.0  # between two looks
 SETTLING_SECONDS = 0.1  # the same, while it starts
-LINGER_SECONDS = 120.0  # after traffic last named it: other gateways may hear of it later
+RETRY_SECONDS = 30.0  # after a refusal: a disk or a file system may have failed, not the release
+LINGER_SECONDS = 120.0  # for what nobody wants: other gateways may hear later of what traffic names
+_MISSING, _KEPT = "release is missing", "release is not unloaded"
 _log = get_logger("release")
 
 
 class ReleaseUpkeep:
     """Looks each second what is held, and mends it.
 
-    A stage that started again has one release of all that are named: it is told to load the
-    others. A release is unloaded when traffic named it and no longer does; one that traffic never
-    named stays until it is unloaded by hand.
+    A stage that started again has one release of all that are wanted: it is told to load the
+    others. One that was refused is tried again. What is held, not wanted and not loaded by hand is
+    unloaded where traffic names others.
 
     Attributes:
         missing: holder and release → why it does not even begin to load it.
@@ -43,47 +47,42 @@ class ReleaseUpkeep:
         self._tidy = tidy
         self._control = control
         self._clock = clock
-        self._named_at: dict[str, float] = {}
-        self._told: set[str] = set()
+        self._wanted: tuple[str, ...] = ()  # at the last look
+        self._refused: dict[tuple[str, str], tuple[ReleaseRecord, float]] = {}  # and when seen
+        self._idle: dict[str, float] = {}  # since when it is not wanted
+        self._told: set[tuple[str, str, str]] = set()
 
-    async def tend(self) -> None:
-        """Looks and mends once."""
+    async def tend(self, *, starting: bool = False) -> None:
+        """Looks and mends once; `starting`: this gateway answers nobody yet."""
         await self._control.look()
-        named = tuple(self._control.named())
-        wanted = named or (self._control.start,)
-        for key in [key for key in self.missing if key[1] not in wanted]:
-            del self.missing[key]
+        wanted, before = self._control.wanted, self._wanted
+        self._wanted = wanted
         for release in wanted:
             for holding in self._control.holdings():
-                if release not in holding.records and not holding.problem:
-                    await self._load(holding.holder, release)
-        now = self._clock()
+                if not holding.problem:
+                    await self._mend(holding, release, release not in before, starting)
         self._tidy()
-        self._named_at.update(dict.fromkeys(named, now))
-        for release, last in list(self._named_at.items()):
-            if named and now - last >= LINGER_SECONDS:
-                self._named_at[release] = now  # who kept it is told again as much later
-                if await self._unloaded(release, named[0]):
-                    del self._named_at[release]
+        await self._let_go()
+        self._forget()
 
     async def settle(self, seconds: float) -> None:
-        """Tends until whoever answers has loaded, or refused, all that traffic names.
+        """Tends until whoever answers has loaded, or refused, all that is wanted.
 
         For a gateway that starts: it then serves what the others serve. Gives up after `seconds`.
         """
         try:
             async with asyncio.timeout(seconds):
-                await self.tend()
+                await self.tend(starting=True)
                 while not self._settled():
                     await asyncio.sleep(SETTLING_SECONDS)
-                    await self.tend()
+                    await self.tend(starting=True)
         except TimeoutError:
             _log.warning("not all releases are loaded", seconds=seconds)
 
     def _settled(self) -> bool:
         return not any(
             release in holding.records and holding.records[release].state is ReleaseState.LOADING
-            for release in self._control.named()
+            for release in self._control.wanted
             for holding in self._control.holdings()
         )
 
@@ -96,34 +95,88 @@ class ReleaseUpkeep:
                 _log.exception("releases cannot be looked after")
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _load(self, holder: str, release: str) -> None:
+    async def _mend(self, holding: Holding, release: str, new: bool, starting: bool) -> None:
+        """Has a release loaded where it is not; `new`: it was not wanted at the last look."""
+        record = holding.records.get(release)
+        if record is None:
+            await self._load(holding.holder, release, self._urgent(holding, release, starting))
+        elif holding.has(release):
+            self._told.discard((_MISSING, holding.holder, release))
+        elif record.state is ReleaseState.REFUSED and (new or self._due(holding.holder, record)):
+            await self._load(holding.holder, release, urgent=False)
+
+    def _urgent(self, holding: Holding, release: str, starting: bool) -> bool:
+        """Whether at full speed: nobody is served there, or lists of most people lack the stage."""
+        if not holding.address:
+            return starting
+        first = release in self._control.named()[:1]
+        return first and (starting or self._control.answers_from(release))
+
+    def _due(self, holder: str, record: ReleaseRecord) -> bool:
+        """Whether it is RETRY_SECONDS since this refusal was seen first."""
+        key, now = (holder, record.release), self._clock()
+        seen, since = self._refused.get(key, (None, now))
+        if seen != record:
+            self._refused[key] = record, now
+        elif now - since >= RETRY_SECONDS:
+            del self._refused[key]
+            return True
+        return False
+
+    async def _load(self, holder: str, release: str, urgent: bool) -> None:
         try:
-            await self._control.load_in(holder, release)
-            self.missing.pop((holder, release), None)
-            _log.info("release was missing, it is being loaded", release=release, holder=holder)
+            await self._control.load_in(holder, release, urgent=urgent)
         except (HolderError, InvalidArgumentError) as error:
             if not isinstance(error, HolderAwayError):
                 self.missing[holder, release] = str(error)
-            self._warn_once("release is missing", f"{holder}: {error}")
+            self._warn_once(_MISSING, holder, release, str(error))
+        else:
+            self.missing.pop((holder, release), None)
+            _log.info("release is being loaded", release=release, holder=holder)
 
-    async def _unloaded(self, release: str, instead: str) -> bool:
-        """Unloads a release; whether nobody has it any more."""
+    async def _let_go(self) -> None:
+        """Unloads what nobody wants for long, if traffic says what is wanted."""
+        now, named = self._clock(), self._control.named()
+        idle = _unwanted(self._control.holdings(), self._control.wanted) if named else ()
+        self._idle = {release: self._idle.get(release, now) for release in idle}
+        for release, since in list(self._idle.items()):
+            if now - since >= LINGER_SECONDS:
+                self._idle[release] = now  # who kept it is told again as much later
+                await self._unload(release, named[0])
+
+    async def _unload(self, release: str, instead: str) -> None:
         try:
             after = await self._control.unload(release, instead)
         except NoSuchReleaseError:
-            return True
+            return
         except (HolderError, InvalidArgumentError) as error:
-            self._warn_once("release is not unloaded", str(error))
-            return False
-        problems = [f"{one.holder}: {one.problem}" for one in after if one.problem]
-        for problem in problems:
-            self._warn_once("release is not unloaded", problem)
-        return not problems
+            self._warn_once(_KEPT, OWN, release, str(error))
+            return
+        for one in after:
+            if one.problem:
+                self._warn_once(_KEPT, one.holder, release, one.problem)
+            else:
+                self._told.discard((_KEPT, one.holder, release))
 
-    def _warn_once(self, what: str, reason: str) -> None:
-        if reason not in self._told:
-            _log.warning(what, reason=reason)
-        self._told.add(reason)
+    def _forget(self) -> None:
+        """What was noted of releases that are neither wanted nor held."""
+        known = {*self._control.wanted, *self._idle}
+        self._told = {key for key in self._told if key[2] in known}
+        for notes in (self.missing, self._refused):
+            for key in [key for key in notes if key[1] not in self._control.wanted]:
+                del notes[key]
+
+    def _warn_once(self, what: str, holder: str, release: str, reason: str) -> None:
+        if (key := (what, holder, release)) not in self._told:
+            self._told.add(key)
+            _log.warning(what, holder=holder, release=release, reason=reason)
+
+
+def _unwanted(holdings: Iterable[Holding], wanted: Collection[str]) -> tuple[str, ...]:
+    """Releases that somebody holds, and that nobody loaded by hand."""
+    records = [record for holding in holdings for record in holding.records.values()]
+    kept = {*wanted, *(record.release for record in records if record.by_hand)}
+    return tuple(dict.fromkeys(one.release for one in records if one.release not in kept))
 
 
 @asynccontextmanager

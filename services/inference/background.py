@@ -18,12 +18,14 @@ _HOST = f"recstack-background-{os.getuid()}.lock"  # and so do the processes of 
 _OWN = local()  # `pace` of a thread
 
 
-def in_background(name: str, work: Callable[[], None]) -> None:
+def in_background(name: str, work: Callable[[], None], *, urgent: bool = False) -> None:
     """Starts `work`, which must not raise, on a thread; the process may end meanwhile.
 
-    Works run one after the other, in no order, each paced at SHARE.
+    Works run one after the other, in no order, each paced at SHARE; but one that is `urgent` waits
+    for no other process and runs at full speed.
     """
-    Thread(target=_in_turn, args=(work,), name=name, daemon=True).start()
+    how = _at_once if urgent else _in_turn
+    Thread(target=how, args=(work,), name=name, daemon=True).start()
 
 
 def give_back() -> None:
@@ -72,8 +74,14 @@ def _pace() -> _Pace | None:
     return getattr(_OWN, "pace", None)
 
 
+def _at_once(work: Callable[[], None]) -> None:
+    with _TURN:
+        work()
+
+
 def _in_turn(work: Callable[[], None]) -> None:
-    with _TURN, _turn_of_host(), paced(SHARE):
+    # In this order: what waits for another process keeps nothing urgent of this one waiting.
+    with _turn_of_host(), _TURN, paced(SHARE):
         usual = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_SECONDS)  # what serves has it sooner
         try:

@@ -39,8 +39,10 @@ class ReleaseClient:
         answer = await self._called(self._stub.ListReleases, pb.ListReleasesRequest())
         return _understood(decode_records, answer.releases)
 
-    async def load(self, release: str) -> ReleaseRecord:
-        request = pb.LoadReleaseRequest(release=release)
+    async def load(
+        self, release: str, *, urgent: bool = False, by_hand: bool = False
+    ) -> ReleaseRecord:
+        request = pb.LoadReleaseRequest(release=release, urgent=urgent, by_hand=by_hand)
         answer = await self._called(self._stub.LoadRelease, request)
         return _understood(decode_record, answer.release)
 

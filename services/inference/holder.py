@@ -21,6 +21,7 @@ class ReleaseRecord:
         reason: why it was refused; else empty.
         bytes: size of its files, most of which are memory-mapped; 0 before it is loaded.
         since: when the state began, unix seconds.
+        by_hand: it stays until it is unloaded by hand, as it was loaded.
     """
 
     release: str
@@ -28,6 +29,7 @@ class ReleaseRecord:
     reason: str = ""
     bytes: int = 0
     since: int = 0
+    by_hand: bool = False
 
 
 class HolderError(Exception):
@@ -57,10 +59,14 @@ class ReleaseHolder(Protocol):
         """
         ...
 
-    async def load(self, release: str) -> ReleaseRecord:
+    async def load(
+        self, release: str, *, urgent: bool = False, by_hand: bool = False
+    ) -> ReleaseRecord:
         """Begins to load a release, and returns at once; `list` says how it ended.
 
         One that is loaded or being loaded stays as it is, one that was refused is tried again.
+        `urgent`: at full speed instead of beside what is served, for most people wait for it.
+        `by_hand`: a person asks; it is by hand from now on, also when it was there before.
 
         Raises:
             InvalidArgumentError: that is no id.

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -34,6 +35,7 @@ class ReleaseKeeper:
         self._change = Lock()  # the loop and the loading threads change records
         (self._start,) = slots.ids()
         self._records = {self._start: self._loaded(self._start)}
+        self._by_hand: set[str] = set()
 
     @property
     def start(self) -> str:
@@ -43,34 +45,26 @@ class ReleaseKeeper:
     @property
     def records(self) -> tuple[ReleaseRecord, ...]:
         """As `list`, without waiting."""
-        return tuple(self._records.values())
+        return tuple(map(self._marked, tuple(self._records.values())))
 
     async def list(self) -> tuple[ReleaseRecord, ...]:
         return self.records
 
-    async def load(self, release: str) -> ReleaseRecord:
+    async def load(
+        self, release: str, *, urgent: bool = False, by_hand: bool = False
+    ) -> ReleaseRecord:
         _check_id("release", release)
-        if (known := self._kept(release)) is not None:
-            return known
-        try:
-            await asyncio.to_thread(self._slots.check, release)
-        except ReleaseError as error:
-            raise NoSuchReleaseError(str(error)) from None
-        except OSError as error:
-            raise HolderAwayError(f"releases cannot be read: {error}") from None
-        if (known := self._kept(release)) is not None:
-            return known
-        record = ReleaseRecord(release, ReleaseState.LOADING, since=int(self._now()))
-        with self._change:
-            self._records.pop(release, None)
-            self._records[release] = record
-        in_background(f"load-{release}", partial(self._load, record))
-        return record
+        if (record := self._kept(release)) is None:
+            await self._check_there(release)
+            record = self._kept(release) or self._begun(release, urgent)
+        if by_hand:
+            self._by_hand.add(release)
+        return self._marked(record)
 
     async def unload(self, release: str, instead: str = "") -> None:
         _check_id("release", release)
         if instead:
-            self._check_instead(release, instead)
+            _check_id("instead", instead)
         with self._change:
             if release not in self._records:
                 have = ", ".join(self._records)
@@ -80,20 +74,40 @@ class ReleaseKeeper:
                     raise ReleaseInUseError(
                         f"the service stands on release {release}: name a loaded one instead"
                     )
+                self._check_instead(instead)
                 self._start = instead
             self._records.pop(release)
+        self._by_hand.discard(release)
         last = [self._slots.unload(release)]
         in_background(f"unload-{release}", partial(_let_go, last))
         _log.info("release unloaded", release=release)
+
+    async def _check_there(self, release: str) -> None:
+        try:
+            await asyncio.to_thread(self._slots.check, release)
+        except ReleaseError as error:
+            raise NoSuchReleaseError(str(error)) from None
+        except OSError as error:
+            raise HolderAwayError(f"releases cannot be read: {error}") from None
+
+    def _begun(self, release: str, urgent: bool) -> ReleaseRecord:
+        record = ReleaseRecord(release, ReleaseState.LOADING, since=int(self._now()))
+        with self._change:
+            self._records.pop(release, None)
+            self._records[release] = record
+        in_background(f"load-{release}", partial(self._load, record), urgent=urgent)
+        return record
 
     def _kept(self, release: str) -> ReleaseRecord | None:
         """Its record, unless it is to be loaded."""
         record = self._records.get(release)
         return None if record is None or record.state is ReleaseState.REFUSED else record
 
-    def _check_instead(self, release: str, instead: str) -> None:
-        _check_id("instead", instead)
-        if instead == release:
+    def _marked(self, record: ReleaseRecord) -> ReleaseRecord:
+        return replace(record, by_hand=True) if record.release in self._by_hand else record
+
+    def _check_instead(self, instead: str) -> None:
+        if instead == self._start:
             raise InvalidArgumentError("instead", "the release that is to be unloaded")
         if instead not in self._slots.ids():
             raise InvalidArgumentError("instead", f"release {instead} is not loaded")

@@ -37,7 +37,9 @@ class ReleaseServicer(release_pb2_grpc.ReleaseServiceServicer):
         self, request: pb.LoadReleaseRequest, context: Context
     ) -> pb.LoadReleaseResponse:
         try:
-            record = await self._holder.load(request.release)
+            record = await self._holder.load(
+                request.release, urgent=request.urgent, by_hand=request.by_hand
+            )
         except HolderError as error:
             await abort(context, error)
         return pb.LoadReleaseResponse(release=encode_record(record))

@@ -1,9 +1,8 @@
 """Releases in memory, side by side."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from models.schema import layout
@@ -28,16 +27,11 @@ class ReleaseSlots(Generic[T]):
         self._open = open_release
         self._slots: dict[str, T] = {}
         self._sizes: dict[str, int] = {}
-        self._refused: dict[str, str] = {}
         self._loading = Lock()
 
     def ids(self) -> tuple[str, ...]:
         """Ids of the loaded releases, oldest load first."""
         return tuple(self._slots)
-
-    def refused(self) -> Mapping[str, str]:
-        """Releases that were refused → why."""
-        return MappingProxyType(self._refused)
 
     def get(self, release: str) -> T | None:
         """The loaded release; None when it is not."""
@@ -54,11 +48,9 @@ class ReleaseSlots(Generic[T]):
                 return loaded
             try:
                 opened = self._opened(release)
-            except ReleaseError as error:
-                self._refused[release] = str(error)
+            except ReleaseError:
                 metrics.REFUSED.inc()
                 raise
-            self._refused.pop(release, None)
             self._slots[release] = opened
             metrics.LOADED.labels(release).inc()
             return opened

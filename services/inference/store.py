@@ -1,9 +1,13 @@
 """Where releases lie: a folder, or any fsspec URL such as s3://bucket/releases."""
 
+import fcntl
 import hashlib
+import json
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import fsspec
@@ -51,6 +55,10 @@ class ReleaseStore:
         )
         return tuple(sorted(name for name in found if is_id(name)))
 
+    def newest(self) -> tuple[str, ...]:
+        """The same, by when they were made, newest first; last those whose manifest is damaged."""
+        return tuple(sorted(self.ids(), key=self._created, reverse=True))
+
     def current(self) -> str:
         """The id in the text file `current`.
 
@@ -90,17 +98,25 @@ class ReleaseStore:
     def _copied(self, release: str) -> Path:
         """The cached copy; made anew when the release was made anew."""
         folder = self._cache / release
-        stamp = self._files.cat_file(self._path(release, layout.MANIFEST_HASH))
-        copied = folder / layout.MANIFEST_HASH
-        if copied.exists() and copied.read_bytes() == stamp:
-            return folder
         self._cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._cache) as temporary:
-            part = Path(temporary) / release
-            self._copy(self._path(release), part)
-            shutil.rmtree(folder, ignore_errors=True)
-            part.rename(folder)
+        with _locked(self._cache / f".{release}.lock"):
+            stamp = self._files.cat_file(self._path(release, layout.MANIFEST_HASH))
+            copied = folder / layout.MANIFEST_HASH
+            if copied.exists() and copied.read_bytes() == stamp:
+                return folder
+            with tempfile.TemporaryDirectory(dir=self._cache) as temporary:
+                part = Path(temporary) / release
+                self._copy(self._path(release), part)
+                shutil.rmtree(folder, ignore_errors=True)
+                part.rename(folder)
         return folder
+
+    def _created(self, release: str) -> str:
+        try:
+            manifest = self._files.cat_file(self._path(release, layout.MANIFEST))
+            return str(json.loads(manifest)["created"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
 
     def _copy(self, folder: str, to: Path) -> None:
         """One file after the other, by parts: a copy beside live traffic gives way to it."""
@@ -118,6 +134,14 @@ class ReleaseStore:
     def _there(self) -> str:
         ids = self.ids()
         return f"there are {', '.join(ids)}" if ids else "there are none"
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """One at a time, of all threads and processes of this machine."""
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _protocols(files: fsspec.AbstractFileSystem) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ def encode_record(record: ReleaseRecord) -> pb.ReleaseRecord:
         reason=record.reason,
         bytes=record.bytes,
         since=record.since,
+        by_hand=record.by_hand,
     )
 
 
@@ -33,7 +34,9 @@ def decode_record(message: pb.ReleaseRecord) -> ReleaseRecord:
     """
     if (state := _OF_WIRE.get(message.state)) is None:
         raise ValueError(f"release {message.release} is in the unknown state {message.state}")
-    return ReleaseRecord(message.release, state, message.reason, message.bytes, message.since)
+    return ReleaseRecord(
+        message.release, state, message.reason, message.bytes, message.since, message.by_hand
+    )
 
 
 def decode_records(messages: Iterable[pb.ReleaseRecord]) -> tuple[ReleaseRecord, ...]:

@@ -1,6 +1,7 @@
 """Releases of running services: loaded beside the one that serves, refused, unloaded."""
 
 import asyncio
+import fcntl
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -130,6 +131,24 @@ async def test_queries_find_a_release_while_it_is_loaded(
         assert await failure() is None
 
 
+async def test_what_most_people_wait_for_does_not_wait_for_other_processes(
+    release_copy: Path, own_redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    first, usual, urgent = (another_release(release_copy, name).name for name in "abc")
+    async with running(release_copy, own_redis) as stack, holder(stack, "rank") as client:
+        await client.load(first)
+        await ended(client, first)
+        (lock,) = tmp_path.glob("recstack-background-*.lock")
+        with lock.open() as taken:
+            fcntl.flock(taken, fcntl.LOCK_EX)
+            await client.load(usual)
+            await client.load(urgent, urgent=True)
+            assert await ended(client, urgent) == (ReleaseState.LOADED, "")
+            assert (await client.list())[-2].state is ReleaseState.LOADING
+        assert await ended(client, usual) == (ReleaseState.LOADED, "")
+
+
 async def test_nobody_at_the_address() -> None:
     async with open_channel(f"127.0.0.1:{free_port()}") as channel:
         with pytest.raises(HolderAwayError, match="UNAVAILABLE"):
@@ -176,6 +195,15 @@ async def held() -> dict[str, dict[str, str]]:
     }
 
 
+async def by_hand() -> dict[str, list[str]]:
+    """Holder → what it was told by hand, as the command tells."""
+    (told,) = json.loads(await run("list", "--json")).values()
+    return {
+        one["holder"]: [each["release"] for each in one["releases"] if each["by_hand"]]
+        for one in told["holders"]
+    }
+
+
 def everywhere(*releases: str) -> dict[str, dict[str, str]]:
     return {holder: dict.fromkeys(releases, "loaded") for holder in HOLDERS}
 
@@ -184,6 +212,7 @@ async def works_through_commands(releases: Path, start: str, other: str) -> None
     assert await held() == everywhere(start)
     assert await run("load", other) == f"release {other} is loaded everywhere\n"
     assert await held() == everywhere(start, other)
+    assert await by_hand() == {one: [other] for one in HOLDERS}
     assert f"{start} (start)" in await run("list")
     with pytest.raises(Failure, match=r"FAILED_PRECONDITION: the service stands on release"):
         await run("unload", start)

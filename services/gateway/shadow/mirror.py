@@ -80,13 +80,14 @@ class Mirror:
         """Requests that a shadow is asked now."""
         return len(self._running)
 
-    def tally(self, release: str) -> ShadowTally:
-        """What was counted of a release as a shadow."""
-        if release not in self._tallies:
-            self._tallies[release] = ShadowTally()
+    def tally(self, release: str, stable: str) -> ShadowTally:
+        """What was counted of a release as a shadow; anew when another stable one answers."""
+        tally = self._tallies.get(release)
+        if tally is None or tally.stable != stable:
+            tally = self._tallies[release] = ShadowTally(stable)
             if len(self._tallies) > REMEMBERED:
                 del self._tallies[next(iter(self._tallies))]
-        return self._tallies[release]
+        return tally
 
     def lanes(self) -> tuple[LaneReport, ...]:
         """For the report of this gateway: a lane for each release that was a shadow.
@@ -110,12 +111,13 @@ class Mirror:
         shadow = self._shadow()
         if shadow is None or arm not in MIRRORED or trace.degraded:
             return
-        if not chosen(request_id, shadow.percent) or trace.items.release.id == shadow.release:
+        stable = trace.items.release.id
+        if not chosen(request_id, shadow.percent) or stable == shadow.release:
             return
         funnel = self._funnel(shadow.release)
         if funnel is None:
             return
-        tally = self.tally(shadow.release)
+        tally = self.tally(shadow.release, stable)
         if len(self._running) >= shadow.at_once or not self._room():
             tally.count("dropped")
             return

@@ -30,14 +30,16 @@ KEPT_ITEMS = 10
 
 
 class ShadowTally:
-    """Counts and sums since this gateway began, and the last examples.
+    """Counts and sums since the first request, and the last examples.
 
     Attributes:
+        stable: the release whose lists it is compared with.
         sums: by name, all finite.
         examples: newest last.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stable: str) -> None:
+        self.stable = stable
         self.sums = dict.fromkeys(SUMS, 0.0)
         self.examples: deque[Example] = deque(maxlen=KEPT)
 

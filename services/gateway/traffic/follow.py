@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -13,6 +12,7 @@ from services.chassis.tasks import end
 from services.domain.traffic import Assignment, Policy, PolicyError, assign
 from services.domain.traffic_document import parse
 from services.gateway.resilience.budget import Clock
+from services.gateway.traffic.clock import steady
 from services.gateway.traffic.disk import PolicyFile
 from services.gateway.traffic.metrics import ERRORS
 from services.gateway.traffic.store import Found, TrafficStore
@@ -34,7 +34,7 @@ class FollowerConfig:
     """
 
     file: PolicyFile | None = None
-    clock: Clock = time.monotonic
+    clock: Clock = steady
     seconds: float = FOLLOW_SECONDS
 
 

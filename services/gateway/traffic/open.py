@@ -3,7 +3,6 @@
 import os
 import secrets
 import socket
-import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from services.chassis.redis import open_redis
 from services.domain.traffic import Policy
 from services.gateway.settings import GatewaySettings
+from services.gateway.traffic.clock import steady
 from services.gateway.traffic.disk import PolicyFile
 from services.gateway.traffic.follow import Follower, FollowerConfig
 from services.gateway.traffic.report import Standing, TrafficReporter
@@ -30,7 +30,7 @@ class Traffic:
         """Reports each second what `standing` says, until the stack ends."""
         if self.store is not None:
             name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-            reporter = TrafficReporter(self.store, name, self.follower, standing, time.monotonic)
+            reporter = TrafficReporter(self.store, name, self.follower, standing, steady)
             await stack.enter_async_context(reporter)
 
 

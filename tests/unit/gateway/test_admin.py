@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from recstack import admin
 from recstack.cli import app
+from recstack.cli.failure import Failure
 from services.chassis.channel import open_channel
 from services.chassis.errors import StartupError
 from services.chassis.tls import OFF, Tls
@@ -181,39 +182,83 @@ class Watchful(ReleaseKeeper):
         await super().unload(release, instead)
 
 
-async def test_stages_forget_a_release_after_the_last_gateway(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # No turn is waited for that others on this machine take.
+@pytest.fixture
+def releases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReleaseStore:
+    """r1 and r2. No turn is waited for that others on this machine take."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     for release in ("r1", "r2"):
         make_release(tmp_path / "releases" / release, release_id=release)
+    return ReleaseStore(str(tmp_path / "releases"))
 
-    def slots() -> ReleaseSlots[GatewayRelease]:
-        made = ReleaseSlots(ReleaseStore(str(tmp_path / "releases")), GatewayRelease)
-        made.load("r1")
-        return made
 
-    stage = Watchful(slots())
-    stage.gateways = [ReleaseControl(slots(), {"rank": stage}, {}) for _ in range(2)]
-    token = tmp_path / "admin.token"
+def slots(releases: ReleaseStore) -> ReleaseSlots[GatewayRelease]:
+    made = ReleaseSlots(releases, GatewayRelease)
+    made.load("r1")
+    return made
+
+
+Run = Callable[..., Awaitable[str]]
+
+
+@asynccontextmanager
+async def commanded(
+    world: World, gateways: Sequence[ReleaseControl], folder: Path
+) -> AsyncIterator[Run]:
+    """Commands on releases that are told to two gateways."""
+    token = folder / "admin.token"
     token.write_text(SECRET)
 
     async def run(*arguments: str) -> str:
         given = ["release", *arguments, "--token-file", str(token), *addresses]
         done = await asyncio.to_thread(CliRunner().invoke, app, given)
-        assert done.exit_code == 0, done.output
+        if done.exception is not None:
+            raise done.exception
         return done.output
 
-    async with serving(world, stage.gateways[0]) as one, serving(world, stage.gateways[1]) as two:
+    async with serving(world, gateways[0]) as one, serving(world, gateways[1]) as two:
         addresses = [f"--address=127.0.0.1:{port}" for port in (one, two)]
+        yield run
+
+
+async def test_stages_forget_a_release_after_the_last_gateway(
+    world: World, releases: ReleaseStore, tmp_path: Path
+) -> None:
+    stage = Watchful(slots(releases))
+    stage.gateways = [ReleaseControl(slots(releases), {"rank": stage}, ADDRESSES) for _ in range(2)]
+    async with commanded(world, stage.gateways, tmp_path) as run:
         await run("load", "r2")
         assert [gateway.ids() for gateway in stage.gateways] == [("r1", "r2")] * 2
-        assert "r2" in await run("list")
+        assert "r2 (by hand)" in await run("list")
         await run("unload", "r1", "--instead", "r2")
     assert stage.left == [0]
     assert [gateway.start for gateway in stage.gateways] == ["r2", "r2"]
     assert [record.release for record in stage.records] == ["r2"]
+
+
+async def test_workers_with_stages_of_their_own_forget_a_release_everywhere(
+    world: World, releases: ReleaseStore, tmp_path: Path
+) -> None:
+    stages = [ReleaseKeeper(slots(releases)) for _ in range(2)]
+    workers = [ReleaseControl(slots(releases), {"rank": stage}, {}) for stage in stages]
+    async with commanded(world, workers, tmp_path) as run:
+        await run("load", "r2")
+        await run("unload", "r1", "--instead", "r2")
+    held = [record.release for stage in stages for record in stage.records]
+    assert held == ["r2", "r2"]
+
+
+async def test_a_second_try_forgets_what_the_first_left(
+    world: World, releases: ReleaseStore, tmp_path: Path
+) -> None:
+    stage = ReleaseKeeper(slots(releases))
+    gateways = [ReleaseControl(slots(releases), {"rank": stage}, ADDRESSES) for _ in range(2)]
+    async with commanded(world, gateways, tmp_path) as run:
+        await run("load", "r2")
+        await gateways[0].unload("r2", here_only=True)
+        assert await run("unload", "r2") == "release r2 is unloaded\n"
+        assert [record.release for record in stage.records] == ["r1"]
+        with pytest.raises(Failure, match=r"NOT_FOUND.*; .*NOT_FOUND"):
+            await run("unload", "r2")
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1:1", "gateway:1", "0.0.0.0:1", "[2001:db8::1]:1"])

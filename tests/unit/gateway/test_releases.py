@@ -1,17 +1,20 @@
 """What the gateway and its stages hold: told, heard, and kept in step with traffic."""
 
 import asyncio
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.chassis.errors import InvalidArgumentError
 from services.domain.traffic import Policy
 from services.gateway.lanes.lane import Routing
 from services.gateway.release import GatewayRelease
 from services.gateway.release_control import OWN, ReleaseControl
-from services.gateway.release_upkeep import LINGER_SECONDS, ReleaseUpkeep
+from services.gateway.release_upkeep import LINGER_SECONDS, RETRY_SECONDS, ReleaseUpkeep
 from services.gateway.requests import RecommendInput
 from services.inference.holder import (
     HolderAwayError,
@@ -28,6 +31,7 @@ from tests.unit.gateway.told import Told
 from tests.unit.gateway.world import make_release, make_world
 
 PATIENCE = 30.0
+NOW = 1_700_000_000
 ADDRESSES = {"rank": "rank:50054"}
 
 
@@ -36,14 +40,21 @@ class Stage(ReleaseKeeper):
 
     away = False
 
+    def __init__(self, slots: ReleaseSlots[GatewayRelease]) -> None:
+        super().__init__(slots, lambda: NOW)
+        self.urgent: dict[str, bool] = {}
+
     async def list(self) -> tuple[ReleaseRecord, ...]:
         if self.away:
             raise HolderAwayError("UNAVAILABLE: connection refused")
         return self.records
 
-    async def load(self, release: str) -> ReleaseRecord:
+    async def load(
+        self, release: str, *, urgent: bool = False, by_hand: bool = False
+    ) -> ReleaseRecord:
         await self.list()
-        return await super().load(release)
+        self.urgent[release] = urgent
+        return await super().load(release, urgent=urgent, by_hand=by_hand)
 
     async def unload(self, release: str, instead: str = "") -> None:
         await self.list()
@@ -58,8 +69,9 @@ class Several:
             make_release(folder / release, release_id=release)
         self.folder, self.clock = folder, Clock()
         self.named: tuple[str, ...] = ()
+        self.answering: tuple[str, ...] = ()
         self.stages = {"recall": self.stage(), "rank": self.stage()}
-        self.control = ReleaseControl(self.slots(), self.stages, ADDRESSES, lambda: self.named)
+        self.control = self.gateway()
         self.upkeep = ReleaseUpkeep(self.control, self.clock)
 
     def slots(self, release: str = "r1") -> ReleaseSlots[GatewayRelease]:
@@ -69,6 +81,31 @@ class Several:
 
     def stage(self, release: str = "r1") -> Stage:
         return Stage(self.slots(release))
+
+    def gateway(self, start: str = "r1") -> ReleaseControl:
+        return ReleaseControl(
+            self.slots(start), self.stages, ADDRESSES, lambda: self.named, lambda: self.answering
+        )
+
+    def restart(self, start: str = "r1") -> None:
+        """The gateway, as another process."""
+        self.control = self.gateway(start)
+        self.upkeep = ReleaseUpkeep(self.control, self.clock)
+
+    def damage(self, release: str) -> None:
+        (self.folder / release / "extra").write_text("who put this here")
+
+    def mend(self, release: str) -> None:
+        (self.folder / release / "extra").unlink()
+
+    async def refused(self, *holders: str) -> None:
+        await self.tended(
+            lambda: all(
+                "refused" in states.values()
+                for holder, states in self.states().items()
+                if holder in holders
+            )
+        )
 
     def states(self) -> dict[str, dict[str, str]]:
         return {
@@ -138,18 +175,68 @@ async def test_a_stage_that_is_away_is_a_problem_and_is_told_when_it_is_back(
 
 
 async def test_a_stage_that_starts_again_gets_what_traffic_names(several: Several) -> None:
-    several.named = ("r1", "r2")
+    several.named = several.answering = ("r1", "r2")
     await several.everywhere("r1", "r2")
     several.stages["rank"] = several.stage("r3")
     await several.control.look()
     assert not several.control.everywhere("r1")
     await several.everywhere("r1", "r2")
+    # What most people wait for is loaded at full speed; the canary beside what serves.
+    assert several.stages["rank"].urgent == {"r1": True, "r2": False}
+
+
+async def test_what_serves_everybody_is_not_slowed_down(several: Several) -> None:
+    several.named, several.answering = ("r2", "r3"), ("r1", "r3")
+    await several.everywhere("r2", "r3")
+    for stage in several.stages.values():
+        assert stage.urgent == {"r2": False, "r3": False}, "lists have all stages, from r1"
 
 
 async def test_without_a_policy_stages_get_what_the_gateway_stands_on(several: Several) -> None:
+    several.answering = ("r1",)
     several.stages["rank"] = several.stage("r3")
     await several.everywhere("r1")
     assert several.states()["rank"] == {"r3": "loaded", "r1": "loaded"}
+    assert several.stages["rank"].urgent == {"r1": False}, "other gateways may stand on r3"
+
+
+async def test_a_refusal_is_not_for_ever(several: Several) -> None:
+    several.named = several.answering = ("r1", "r2")
+    several.damage("r2")
+    await several.refused(OWN, "recall", "rank")
+    several.mend("r2")
+    several.clock.move(RETRY_SECONDS - 1)
+    await several.upkeep.tend()
+    assert not any("loading" in states.values() for states in several.states().values())
+    several.clock.move(1)
+    await several.everywhere("r1", "r2")
+
+
+async def test_one_that_is_refused_again_is_tried_again_later(several: Several) -> None:
+    several.named = several.answering = ("r1",)
+    several.damage("r1")
+    several.stages["rank"] = several.stage("r2")
+    await several.refused("rank")
+    assert several.stages["rank"].urgent == {"r1": True}
+    for _ in range(3):
+        several.stages["rank"].urgent.clear()
+        await several.upkeep.tend()
+        assert not several.stages["rank"].urgent
+        several.clock.move(RETRY_SECONDS)
+        await several.upkeep.tend()
+        assert several.stages["rank"].urgent == {"r1": False}
+        await several.refused("rank")
+
+
+async def test_what_traffic_names_anew_is_tried_at_once(several: Several) -> None:
+    several.damage("r2")
+    several.named = ("r1", "r2")
+    await several.refused(OWN, "recall", "rank")
+    several.named = ("r1",)
+    await several.upkeep.tend()
+    several.mend("r2")
+    several.named = ("r1", "r2")
+    await several.everywhere("r1", "r2")
 
 
 async def test_what_traffic_no_longer_names_is_unloaded_later(several: Several) -> None:
@@ -157,16 +244,54 @@ async def test_what_traffic_no_longer_names_is_unloaded_later(several: Several) 
     await several.everywhere("r1", "r2")
     await several.control.load("r3")
     several.named = ("r2",)
-    several.clock.move(LINGER_SECONDS - 1)
     await several.everywhere("r1", "r2", "r3")
+    await several.upkeep.tend()
+    several.clock.move(LINGER_SECONDS - 1)
     await several.upkeep.tend()
     assert several.states() == only("r1", "r2", "r3")
     several.clock.move(2)
     await several.upkeep.tend()
     assert several.states() == only("r2", "r3")
     assert several.control.start == "r2"
+    several.clock.move(LINGER_SECONDS)
     await several.upkeep.tend()
-    assert several.states() == only("r2", "r3")  # r3 was never named
+    assert several.states() == only("r2", "r3"), "r3 was loaded by hand"
+
+
+async def test_what_another_gateway_had_loaded_is_unloaded_too(several: Several) -> None:
+    several.named = ("r1", "r2")
+    await several.everywhere("r1", "r2")
+    several.restart()
+    several.stages["rank"] = several.stage("r3")
+    several.named = ("r1",)
+    await several.everywhere("r1")
+    await several.upkeep.tend()
+    several.clock.move(LINGER_SECONDS)
+    await several.upkeep.tend()
+    assert several.states() == only("r1")
+
+
+async def test_without_a_policy_nothing_is_unloaded(several: Several) -> None:
+    several.stages["rank"] = several.stage("r2")
+    for _ in range(2):
+        await several.everywhere("r1")
+        await several.upkeep.tend()
+        several.clock.move(LINGER_SECONDS)
+    assert several.states()["rank"] == {"r2": "loaded", "r1": "loaded"}
+
+
+async def test_what_is_wanted_by_hand_stays_although_traffic_had_it_loaded(
+    several: Several,
+) -> None:
+    several.named = ("r1", "r2")
+    await several.everywhere("r1", "r2")
+    await several.control.load("r2")
+    several.restart()
+    several.named = ("r1",)
+    for _ in range(2):
+        await several.upkeep.tend()
+        several.clock.move(LINGER_SECONDS)
+    assert "r2" in several.states()["rank"]
 
 
 async def test_a_stage_that_is_away_lets_go_when_it_is_back(several: Several) -> None:
@@ -174,6 +299,7 @@ async def test_a_stage_that_is_away_lets_go_when_it_is_back(several: Several) ->
     await several.everywhere("r1", "r2")
     several.named = ("r1",)
     several.stages["rank"].away = True
+    await several.upkeep.tend()
     for _ in range(2):
         several.clock.move(LINGER_SECONDS)
         await several.upkeep.tend()
@@ -234,7 +360,8 @@ async def test_the_release_of_the_start_goes_once_it_answers_nobody(several: Sev
     with pytest.raises(ReleaseInUseError, match="traffic names"):
         await control.unload("r1", "r2")
     policy.applied = Policy(2, "r2")
-    several.clock.move(LINGER_SECONDS + 1)
+    await several.upkeep.tend()
+    several.clock.move(LINGER_SECONDS)
     await several.upkeep.tend()
     assert several.states() == only("r2")
     assert (lanes.releases(), control.start) == (("r2",), "r2")
@@ -248,6 +375,25 @@ async def test_a_gateway_that_starts_waits_for_what_traffic_names(several: Sever
     await several.upkeep.settle(PATIENCE)
     gateway, recall, rank = several.control.holdings()
     assert (gateway.has("r2"), recall.has("r2"), rank.has("r2")) == (True, True, False)
+    assert several.stages["recall"].urgent == {"r2": True, "r4": True}, "nobody is served here"
+
+
+async def test_a_gateway_that_starts_waits_for_its_own_release_where_there_is_no_policy(
+    several: Several,
+) -> None:
+    several.restart("r2")
+    await several.upkeep.settle(PATIENCE)
+    assert several.control.everywhere("r2")
+    assert several.stages["rank"].urgent == {"r2": False}, "others are served from r1 there"
+    assert several.stages["recall"].urgent == {"r2": True}
+
+
+async def test_a_gateway_that_starts_has_stages_hurry_for_what_most_people_wait_for(
+    several: Several,
+) -> None:
+    several.named = ("r2", "r3")
+    await several.upkeep.settle(PATIENCE)
+    assert several.stages["rank"].urgent == {"r2": True, "r3": False}
 
 
 async def test_a_gateway_that_starts_does_not_wait_for_ever(
@@ -293,11 +439,68 @@ async def test_a_gateway_can_forget_alone(several: Several) -> None:
     await several.control.load("r2")
     await several.everywhere("r2")
     await several.control.unload("r2", here_only=True)
-    assert (several.control.ids(), several.stages["rank"].records[-1].release) == (("r1",), "r2")
+    assert several.states() == {**only("r1"), "rank": only("r1", "r2")["rank"]}
     with pytest.raises(NoSuchReleaseError):
         await several.control.unload("r2", here_only=True)
     await several.control.unload("r2")
     assert several.states() == only("r1")
+
+
+async def test_what_a_stage_of_its_own_process_kept_it_forgets_at_the_second_try(
+    several: Several,
+) -> None:
+    await several.control.load("r2")
+    await several.everywhere("r2")
+    several.stages["recall"].away = True
+    _, recall, rank = await several.control.unload("r2", here_only=True)
+    assert (recall.problem, rank.problem) == ("UNAVAILABLE: connection refused", "")
+    several.stages["recall"].away = False
+    await several.control.unload("r2", here_only=True)
+    assert several.states() == {**only("r1"), "rank": only("r1", "r2")["rank"]}
+
+
+async def test_stages_forget_a_release_though_they_lack_the_one_of_the_gateway(
+    several: Several,
+) -> None:
+    for name in several.stages:
+        several.stages[name] = several.stage("r3")
+    several.restart()
+    await several.control.load("r2")
+    await several.everywhere("r1", "r2")
+    for name in several.stages:
+        await several.stages[name].unload("r1")
+    after = await several.control.unload("r2")
+    assert [one.problem for one in after] == ["", "", ""]
+    assert several.states() == {
+        OWN: {"r1": "loaded"},
+        **dict.fromkeys(several.stages, only("r3")[OWN]),
+    }
+
+
+async def test_trouble_is_told_once_and_when_it_comes_again(several: Several) -> None:
+    several.named = ("r1", "r4")
+    with capture_logs() as lines:
+        for _ in range(3):
+            await several.upkeep.tend()
+    assert missing(lines) == [(OWN, "r4"), ("recall", "r4"), ("rank", "r4")]
+    make_release(several.folder / "r4", release_id="r4")
+    await several.everywhere("r4")
+    await several.upkeep.tend()
+    several.stages["rank"] = several.stage()
+    shutil.rmtree(several.folder / "r4")
+    with capture_logs() as lines:
+        for _ in range(3):
+            await several.upkeep.tend()
+    assert missing(lines) == [("rank", "r4")]
+    with capture_logs() as lines:
+        for several.named in (("r1", "r5"), ("r1",), ("r1", "r5")):
+            await several.upkeep.tend()
+    assert missing(lines).count(("rank", "r5")) == 2
+
+
+def missing(lines: Sequence[MutableMapping[str, Any]]) -> list[tuple[str, str]]:
+    found = [line for line in lines if line["event"] == "release is missing"]
+    return [(line["holder"], line["release"]) for line in found]
 
 
 async def test_a_stage_that_keeps_a_release_says_why(several: Several) -> None:

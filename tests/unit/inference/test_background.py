@@ -1,5 +1,6 @@
 """Work that gives way: its turn, its pace."""
 
+import fcntl
 import os
 import sys
 import threading
@@ -90,6 +91,28 @@ def test_the_processes_of_a_host_take_turns(tmp_path: Path) -> None:
     assert codes == [1]
     may_end.set()
     assert ended.wait(PATIENCE)
+
+
+def test_an_urgent_work_waits_for_no_other_process_and_is_not_paced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand, ended, usual = Hand(monkeypatch), Event(), Event()
+
+    def work() -> None:
+        hand.work(1.0)
+        ended.set()
+
+    in_background("first", lambda: None)
+    _join("first")
+    (lock,) = tmp_path.iterdir()
+    with lock.open() as taken:
+        fcntl.flock(taken, fcntl.LOCK_EX)
+        in_background("usual", usual.set)
+        in_background("work", work, urgent=True)
+        assert ended.wait(PATIENCE)
+        assert not usual.is_set()
+    assert usual.wait(PATIENCE)
+    assert hand.slept == []
 
 
 def test_without_a_place_for_the_lock_it_goes_on(

@@ -138,6 +138,27 @@ async def test_the_release_it_stands_on_stays_until_another_is_named(kept: Kept)
         await kept.keeper.unload("b")
 
 
+async def test_what_to_stand_on_is_asked_only_where_it_matters(kept: Kept) -> None:
+    await kept.keeper.load("b")
+    await until(lambda: "b" in kept.slots.ids())
+    await kept.keeper.unload("b", "c")
+    assert (kept.keeper.start, list(kept.states())) == ("a", ["a"])
+    with pytest.raises(InvalidArgumentError, match=r"instead: '\.\./c' is not the id"):
+        await kept.keeper.unload("a", "../c")
+
+
+async def test_what_is_loaded_by_hand_is_so_until_it_is_unloaded(kept: Kept) -> None:
+    kept.gate.waits["b"] = Event()
+    assert not (await kept.keeper.load("b")).by_hand
+    assert (await kept.keeper.load("b", by_hand=True)).by_hand
+    assert (await kept.keeper.load("b")).by_hand
+    kept.gate.waits["b"].set()
+    await until(lambda: kept.states()["b"] is ReleaseState.LOADED)
+    assert [record.by_hand for record in await kept.keeper.list()] == [False, True]
+    await kept.keeper.unload("b")
+    assert not (await kept.keeper.load("b")).by_hand
+
+
 async def test_one_that_is_unloaded_while_it_loads_never_serves(kept: Kept) -> None:
     kept.gate.waits["b"] = Event()
     await kept.keeper.load("b")

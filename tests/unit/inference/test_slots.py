@@ -49,7 +49,6 @@ def test_any_flipped_byte_is_refused(tmp_path: Path) -> None:
             with pytest.raises(ReleaseError):
                 slots.load("a")
             assert slots.ids() == ()
-            assert "a" in slots.refused()
         path.write_bytes(whole)
     slots_of(tmp_path).load("a")
 
@@ -79,10 +78,8 @@ def test_wrong_golden_values_are_refused_though_all_hashes_fit(tmp_path: Path) -
     folder = write_release(tmp_path, "a")
     write_golden(folder / GOLDEN, offset=1.0)
     write_manifest(folder, "a", Manifest.read(folder).schema_hash)
-    slots = slots_of(tmp_path)
     with pytest.raises(ReleaseError, match="off its golden values"):
-        slots.load("a")
-    assert "off its golden values" in slots.refused()["a"]
+        slots_of(tmp_path).load("a")
 
 
 def test_a_refused_release_can_be_mended(tmp_path: Path) -> None:
@@ -94,7 +91,7 @@ def test_a_refused_release_can_be_mended(tmp_path: Path) -> None:
         slots.load("a")
     (folder / GRAPH).write_bytes(graph)
     slots.load("a")
-    assert slots.refused() == {}
+    assert slots.ids() == ("a",)
 
 
 def test_a_schema_that_is_not_one_is_refused(tmp_path: Path) -> None:

@@ -1,14 +1,21 @@
 """Where releases lie."""
 
+import fcntl
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import fsspec
 import pytest
 
+from models.schema import layout
 from models.schema.manifest import Manifest, ReleaseError
 from services.inference.store import ReleaseStore
 from tests.unit.inference.small_release import GRAPH, write_release
+
+PATIENCE = 30.0
 
 
 def test_finds_releases_of_a_folder_where_they_are(tmp_path: Path) -> None:
@@ -73,6 +80,46 @@ def test_a_copy_is_made_anew_when_the_release_was(tmp_path: Path) -> None:
     again = write_release(tmp_path / "two", "a", offset=0.5)
     memory.put(str(again), f"{root}/a", recursive=True)
     assert Manifest.read(store.fetch("a")) == Manifest.read(again)
+
+
+def test_who_needs_the_same_copy_waits_for_it(tmp_path: Path) -> None:
+    begun, go_on = Event(), Event()
+    copied: list[str] = []
+
+    class Slow(ReleaseStore):
+        def _copy(self, folder: str, to: Path) -> None:
+            copied.append(folder)
+            begun.set()
+            assert go_on.wait(PATIENCE)
+            super()._copy(folder, to)
+
+    memory = fsspec.filesystem("memory")
+    root, cache = f"/{tmp_path.name}", tmp_path / "cache"
+    made = write_release(tmp_path / "made", "a")
+    memory.put(str(made), f"{root}/a", recursive=True)
+    with ThreadPoolExecutor(3) as threads:
+        fetched = [
+            threads.submit(Slow(f"memory:/{root}", cache=cache).fetch, "a") for _ in range(3)
+        ]
+        assert begun.wait(PATIENCE)
+        (lock,) = cache.glob("*/.a.lock")
+        with lock.open() as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        go_on.set()
+        folders = {one.result(PATIENCE) for one in fetched}
+    (folder,) = folders
+    Manifest.read(folder).verify(folder)
+    assert len(copied) == 1
+    assert sorted(path.name for path in folder.parent.iterdir()) == [".a.lock", "a"]
+
+
+def test_the_newest_come_first(tmp_path: Path) -> None:
+    for release, created in (("b", "2026-01-02"), ("c", "2026-01-01"), ("a", "2026-01-03")):
+        folder = write_release(tmp_path, release)
+        replace(Manifest.read(folder), created=created).write(folder)
+    for release, damaged in (("x", b"{"), ("y", b"[]"), ("z", b"\xff")):
+        (write_release(tmp_path, release) / layout.MANIFEST).write_bytes(damaged)
+    assert ReleaseStore(str(tmp_path)).newest()[:3] == ("a", "b", "c")
 
 
 @pytest.mark.parametrize("url", ["nonsense://bucket/releases", "s3://bucket/releases"])

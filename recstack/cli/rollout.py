@@ -197,6 +197,8 @@ def _confirmed(view: View) -> Record:
     typer.echo(line(one, view.look))
     if one.phase is Phase.PREPARING:
         raise Failure("it is still prepared", "wait for its first step: `recstack rollout watch`")
+    if one.phase is Phase.PAUSED:
+        raise Failure("it is paused", "go on: `recstack rollout resume`")
     read = plan_of(one)
     if read and one.step + 1 < len(read.steps):
         after = read.steps[one.step + 1].percent

@@ -9,6 +9,8 @@ from functools import partial
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
 
+from models.schema.manifest import ReleaseError
+from services.chassis.errors import StartupError
 from services.domain.traffic import Policy
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.metrics import AdmissionCollector
@@ -33,6 +35,7 @@ from services.gateway.shadow.mirror import Mirror
 from services.gateway.shadow.pipeline import make_mirror
 from services.gateway.stages import Stages
 from services.gateway.traffic.clock import steady
+from services.gateway.traffic.follow import Follower
 from services.gateway.traffic.metrics import TrafficCollector
 from services.gateway.traffic.open import open_traffic
 from services.gateway.traffic.report import Standing, stages_of
@@ -40,6 +43,7 @@ from services.inference.startup import load_slots
 from services.items.table import ItemTable
 
 SETTLE_SECONDS = 60.0  # for the releases that traffic names; without them it serves the others
+CURRENT_SECONDS = 5.0  # since the policy was read: it is that of the other gateways
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,11 @@ async def open_gateway(settings: GatewaySettings, stages: Stages, stack: AsyncEx
     routing = Routing(traffic.follower, releases)
     gateway = make_gateway(routing, stages, settings, clock, catalog, log, admission, mirror)
     lanes = gateway.lanes
-    upkeep = ReleaseUpkeep(releases, clock, lanes.tidy)
+    current = partial(_current, traffic.follower)
+    upkeep = ReleaseUpkeep(releases, clock, lanes.tidy, current)
     await upkeep.settle(SETTLE_SECONDS)
+    if slots.refused_current and not set(named()[:1]) & set(slots.ids()):
+        raise StartupError(slots.refused_current, ReleaseError.hint)  # nobody wants the other one
     await stack.enter_async_context(tended(upkeep))
     await warm_up(make_gateway(lanes.stable.release, stages, settings))
     await traffic.report(partial(_standing, releases, upkeep, lanes, mirror), stack)
@@ -81,6 +88,10 @@ async def open_gateway(settings: GatewaySettings, stages: Stages, stack: AsyncEx
     for collector in (*_collectors(gateway, catalog.table, admission), *of_traffic):
         stack.callback(register(REGISTRY, collector))
     return Opened(gateway, releases, admission)
+
+
+def _current(follower: Follower) -> bool:
+    return follower.age < CURRENT_SECONDS
 
 
 def _collectors(gateway: Gateway, table: ItemTable, admission: Admission) -> Sequence[Collector]:

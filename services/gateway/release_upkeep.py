@@ -41,10 +41,20 @@ class ReleaseUpkeep:
         control: ReleaseControl,
         clock: Callable[[], float],
         tidy: Callable[[], None] = lambda: None,
+        current: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`clock`: seconds, never going back; `tidy`: lets go of what keeps releases in use."""
+        """What keeps releases loaded.
+
+        Args:
+            control: of this gateway and its stages.
+            clock: seconds, never going back.
+            tidy: lets go of what keeps releases in use.
+            current: whether what traffic names was heard just now; else others may know better
+                what nobody wants.
+        """
         self.missing: dict[tuple[str, str], str] = {}
         self._tidy = tidy
+        self._current = current
         self._control = control
         self._clock = clock
         self._wanted: tuple[str, ...] = ()  # at the last look
@@ -137,7 +147,9 @@ class ReleaseUpkeep:
     async def _let_go(self) -> None:
         """Unloads what nobody wants for long, if traffic says what is wanted."""
         now, named = self._clock(), self._control.named()
-        idle = _unwanted(self._control.holdings(), self._control.wanted) if named else ()
+        # What lacks the stable release somewhere may be answered from another one.
+        sure = named and self._current() and self._control.everywhere(named[0])
+        idle = _unwanted(self._control.holdings(), self._control.wanted) if sure else ()
         self._idle = {release: self._idle.get(release, now) for release in idle}
         for release, since in list(self._idle.items()):
             if now - since >= LINGER_SECONDS:

@@ -20,6 +20,10 @@ class ReleaseSlots(Generic[T]):
 
     A release is in `ids()` only after its files' hashes and its schema were checked and it was
     opened, which runs its golden tensors. One that fails is refused and never serves.
+
+    Attributes:
+        refused_current: why it is not the current release that was loaded first; empty: it is, or
+            another was named.
     """
 
     def __init__(self, store: ReleaseStore, open_release: Callable[[Path], T]) -> None:
@@ -28,6 +32,7 @@ class ReleaseSlots(Generic[T]):
         self._slots: dict[str, T] = {}
         self._sizes: dict[str, int] = {}
         self._loading = Lock()
+        self.refused_current = ""
 
     def ids(self) -> tuple[str, ...]:
         """Ids of the loaded releases, oldest load first."""

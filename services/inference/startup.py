@@ -51,8 +51,10 @@ def _load_current(store: ReleaseStore, slots: ReleaseSlots[T]) -> None:
     try:
         slots.load(current)
     except ReleaseError as error:
-        if not (instead := _load_another(store, slots, current)):
+        passing = isinstance(error.__cause__, (OSError, MemoryError))  # a restart mends that
+        if passing or not (instead := _load_another(store, slots, current)):
             raise
+        slots.refused_current = str(error)
         _log.error(
             "the current release is refused, another one is served",
             current=current,

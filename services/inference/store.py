@@ -98,11 +98,11 @@ class ReleaseStore:
     def _copied(self, release: str) -> Path:
         """The cached copy; made anew when the release was made anew."""
         folder = self._cache / release
+        if self._is_copy(folder, release):
+            return folder
         self._cache.mkdir(parents=True, exist_ok=True)
         with _locked(self._cache / f".{release}.lock"):
-            stamp = self._files.cat_file(self._path(release, layout.MANIFEST_HASH))
-            copied = folder / layout.MANIFEST_HASH
-            if copied.exists() and copied.read_bytes() == stamp:
+            if self._is_copy(folder, release):  # of another process meanwhile
                 return folder
             with tempfile.TemporaryDirectory(dir=self._cache) as temporary:
                 part = Path(temporary) / release
@@ -110,6 +110,10 @@ class ReleaseStore:
                 shutil.rmtree(folder, ignore_errors=True)
                 part.rename(folder)
         return folder
+
+    def _is_copy(self, folder: Path, release: str) -> bool:
+        stamp, copied = self._path(release, layout.MANIFEST_HASH), folder / layout.MANIFEST_HASH
+        return copied.exists() and copied.read_bytes() == self._files.cat_file(stamp)
 
     def _created(self, release: str) -> str:
         try:

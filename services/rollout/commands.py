@@ -165,9 +165,13 @@ def meant(scene: Scene, word: Word) -> Record:
 def running(scene: Scene, word: Word) -> tuple[Record, Trial]:
     """The same, of one that has users; raises ConflictError."""
     record, trial = meant(scene, word), scene.trial
-    if record.phase is Phase.PREPARING or trial is None:
-        lacking = readiness.all_lack(scene.heard, record.policy) or ("the first step begins now",)
-        raise ConflictError(f"rollout {record.rollout} is still prepared: {'; '.join(lacking)}")
+    lacking = readiness.all_lack(scene.heard, record.policy)
+    if record.phase is Phase.PREPARING:
+        why = "; ".join(lacking or ("the first step begins now",))
+        raise ConflictError(f"rollout {record.rollout} is still prepared: {why}")
+    if trial is None:
+        why = "; ".join(lacking or ("gateways are heard first",))
+        raise ConflictError(f"rollout {record.rollout} is being taken up: {why}")
     if word.step not in (None, record.step):
         raise ConflictError(f"rollout {record.rollout} is at step {record.step + 1} by now")
     return record, trial

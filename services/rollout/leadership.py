@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from secrets import token_hex
 from time import monotonic, time
 
+from services.chassis.log import get_logger
 from services.chassis.redis import RedisError
 from services.domain import traffic_document
 from services.domain.traffic import LEASE_SECONDS, Policy
@@ -16,13 +17,18 @@ from services.rollout.document import dump_record
 from services.rollout.errors import ConflictError, NotLeaderError
 from services.rollout.problems import Problems
 from services.rollout.record import Record
-from services.rollout.recovery import Held, recovered, understood, unknown
+from services.rollout.recovery import Held, is_older, recovered, understood, unknown
 from services.rollout.scene import Act, Scene
 from services.rollout.store import ChangedError, FencedError, Found, Reports, Store, Writing
 from services.rollout.trial import Trial, after, due, look
 
 MOST_VERSIONS = 2**53
 """No policy has as many, whatever Redis or a gateway says."""
+
+HEARING_SECONDS = 2.0
+"""Until every gateway has reported, as they do each second."""
+
+_log = get_logger("rollout")
 
 
 def steady_clock() -> Callable[[], float]:
@@ -70,6 +76,7 @@ class Leadership:
         self._own = ""  # value of the lease, while it is ours as far as is known
         self._until = -math.inf
         self._known: Found | None = None  # as read and dealt with, or written; None: just taken
+        self._unsettled_at: float | None = None  # since when gateways are listened to
         self._policy_version = 0  # the highest that was seen
         self._problems = Problems()
 
@@ -127,6 +134,7 @@ class Leadership:
         if record is not None and not record.ended:
             trial = after(scene.trial, scene.record, record, moment.now, scene.heard)
         self._known, self.record, self.trial = found, record, trial
+        self._unsettled_at = None
         if found is scene.found:
             return replace(scene, record=record, trial=trial)
         moment = replace(moment, version=moment.version + (policy is not None))
@@ -144,9 +152,9 @@ class Leadership:
         """Redis holds something else than was read or written last, or others have led."""
         taken = self._known is None
         record, change = recovered(self.record, scene.held, scene.moment, taken)
-        if change is not None and change.record.policy.leased and not scene.heard.anybody:
-            # Gateways report each second, and may have seen what Redis lost: they are heard first.
-            self.record, self.trial = record, None
+        lost = taken or is_older(scene.held, self.record)
+        if change is not None and change.record.policy.leased and lost and self._listens(scene):
+            self.trial = None
             return replace(scene, record=record, trial=None)
         trial = None if taken else self.trial
         return await self.write(replace(scene, record=record, trial=trial), change)
@@ -176,12 +184,22 @@ class Leadership:
         moment = Moment(now, self._config.name, self._policy_version + 1)
         return Scene(moment, found, held, self.record, self.trial, heard), settled
 
+    def _listens(self, scene: Scene) -> bool:
+        """Whether to wait: gateways, which report each second, may have seen what Redis lost."""
+        if self._unsettled_at is None:
+            self._unsettled_at = scene.moment.now
+            _log.info("gateways are heard before the canary has users again")
+        waited = scene.moment.now - self._unsettled_at
+        return waited < HEARING_SECONDS or not scene.heard.anybody
+
     def _learn(self, found: Found) -> None:
         """From what another leader wrote, so that no older state is ever restored over it."""
         held = understood(found)
         mine = -math.inf if self.record is None else self.record.at
         if held.record is not None and held.record.at >= mine:
             self.record = held.record
+        elif held.record is not None:
+            _log.warning("the leader has an older rollout than this process", at=held.record.at)
         self._saw(held, Reports())
 
     def _saw(self, held: Held, heard: Reports) -> None:
@@ -216,6 +234,7 @@ class Leadership:
     def _lost(self) -> None:
         """The record stays: Redis may come back with an older one."""
         self._own, self._until, self._known, self.trial = "", -math.inf, None, None
+        self._unsettled_at = None
         metrics.EVIDENCE.clear()
 
 

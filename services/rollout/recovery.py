@@ -58,7 +58,7 @@ def recovered(
         moment: now.
         taken: whether the lease was just taken: others may have led meanwhile.
     """
-    older = mine is not None and (held.record is None or held.record.at < mine.at)
+    older = is_older(held, mine)
     record = mine if older else held.record
     if record is None:
         return None, None
@@ -76,6 +76,11 @@ def recovered(
         reasons = ("a new leader, or the same after it stood still", ANEW)
         return record, _gone_on(record, held, moment, Said(Kind.TAKEN_UP, reasons))
     return record, None
+
+
+def is_older(held: Held, mine: Record | None) -> bool:
+    """Whether Redis lost what this process wrote or read."""
+    return mine is not None and (held.record is None or held.record.at < mine.at)
 
 
 def unknown(record: Record, held: Held, moment: Moment) -> bool:

@@ -25,7 +25,7 @@ COUNTS = (
 """What an entry has of each arm, beside the number of blocks."""
 
 TRIED_SECONDS = 5.0
-"""After the start of a rollout: what stages refused before it they have tried again by then."""
+"""After the start of a rollout: what stages refused before is tried again by then."""
 
 
 @dataclass(frozen=True, slots=True)

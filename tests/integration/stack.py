@@ -63,7 +63,7 @@ class Stack:
 
 
 @asynccontextmanager
-async def running(release: Path, own_redis: RedisServer, **changes: Any) -> AsyncIterator[Stack]:
+async def running(release: Path, own_redis: RedisServer, /, **changes: Any) -> AsyncIterator[Stack]:
     """Six services; deadlines long enough that nothing is late on a slow machine.
 
     `changes`: other settings of the gateway.
@@ -86,15 +86,13 @@ async def running(release: Path, own_redis: RedisServer, **changes: Any) -> Asyn
             servers[name] = await context.enter_async_context(started(name, quick, mount))
         addresses = {name: f"127.0.0.1:{server.port}" for name, server in servers.items()}
         gateway = GatewaySettings(
-            **served,
-            **addresses,
+            **(served | addresses | changes),
             redis_url=url,
             redis_timeout=PATIENCE,
             http_port=free_port(),
             metrics_port=0,
             drain_seconds=0.0,
             deadline_seconds=PATIENCE,
-            **changes,
         )
         mount = mount_gateway(gateway, grpc_stages)
         server = await context.enter_async_context(started("gateway", gateway, mount))

@@ -21,7 +21,7 @@ from recstack.cli import app
 from recstack.cli.failure import Failure
 from services.chassis import log
 from services.chassis.channel import open_channel
-from services.chassis.errors import InvalidArgumentError
+from services.chassis.errors import InvalidArgumentError, StartupError
 from services.domain.context import RequestContext
 from services.domain.outcome import Reason
 from services.domain.stages import RerankQuery
@@ -281,6 +281,23 @@ async def test_what_traffic_names_is_loaded_and_stays(
         await publish(leader, Policy(2, start, canary=third))
     async with running(release_copy, own_redis, **admin):  # it serves when it has loaded it
         assert await held() == everywhere(start, third)
+
+
+async def test_a_current_release_that_is_damaged_stops_no_gateway_that_traffic_gives_another(
+    release_copy: Path, own_redis: RedisServer
+) -> None:
+    broken = another_release(release_copy, "broken")
+    (broken / layout.RANK).write_bytes(b"")
+    (release_copy.parent / "current").write_text(broken.name)
+    current = {"release": ""}
+    with pytest.raises(StartupError, match=r"rank\.onnx was changed"):
+        async with running(release_copy, own_redis, **current):
+            pass
+    async with redis.asyncio.Redis(port=own_redis.port) as leader:
+        await publish(leader, Policy(1, release_copy.name))
+    async with running(release_copy, own_redis, **current) as stack:
+        answer = await stack.recommend("u", k=5)
+        assert (answer.release, list(answer.degraded)) == (release_copy.name, [])
 
 
 async def test_commands_with_a_wrong_token_learn_nothing(

@@ -46,6 +46,12 @@ async def log_of(stack: RolloutStack) -> list[str]:
     return [entry.id for entry in reversed(entries)]
 
 
+async def decided_since(stack: RolloutStack, log: list[str]) -> list[Kind]:
+    """What was decided beyond a log, oldest first."""
+    decided = await asyncio.to_thread(stack.rollouts.decisions)
+    return [entry.kind for entry in reversed(decided) if entry.id not in log]
+
+
 async def test_the_rollout_service_killed_or_frozen(
     stack: RolloutStack, release_copy: Path
 ) -> None:
@@ -54,6 +60,7 @@ async def test_the_rollout_service_killed_or_frozen(
     async with asking(stack, users[:2]) as errors:
         stack.signal("rollout", signal.SIGKILL)
         assert_same(before, await stack.record())
+        await eventually(lambda: decided_since(stack, log), lambda new: new == [Kind.TAKEN_UP])
         for gateway in (0, 1):
             await stack.until_served(gateway, users, CANARY)
 
@@ -67,9 +74,7 @@ async def test_the_rollout_service_killed_or_frozen(
             await stack.until_served(gateway, users, CANARY)
         assert_same(before, await stack.record())
     assert (await log_of(stack))[: len(log)] == log
-    decided = await asyncio.to_thread(stack.rollouts.decisions)
-    new = [entry.kind for entry in reversed(decided) if entry.id not in log]
-    assert new == [Kind.TAKEN_UP] * 2
+    assert await decided_since(stack, log) == [Kind.TAKEN_UP] * 2
     assert errors == []
 
 

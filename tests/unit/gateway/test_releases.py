@@ -271,6 +271,43 @@ async def test_what_another_gateway_had_loaded_is_unloaded_too(several: Several)
     assert several.states() == only("r1")
 
 
+async def test_a_gateway_that_does_not_hear_of_traffic_unloads_nothing(several: Several) -> None:
+    """Others have put a canary into the stages meanwhile."""
+    heard = False
+    several.upkeep = ReleaseUpkeep(several.control, several.clock, current=lambda: heard)
+    several.named = ("r1",)
+    for stage in several.stages.values():
+        await stage.load("r2")
+    await several.tended(lambda: several.states()["rank"] == {"r1": "loaded", "r2": "loaded"})
+    for _ in range(2):
+        several.clock.move(LINGER_SECONDS)
+        await several.upkeep.tend()
+    assert several.states()["rank"] == {"r1": "loaded", "r2": "loaded"}
+    heard = True
+    await several.upkeep.tend()
+    several.clock.move(LINGER_SECONDS - 1)
+    await several.upkeep.tend()
+    assert "r2" in several.states()["rank"], "the time begins when it hears again"
+    several.clock.move(1)
+    await several.upkeep.tend()
+    assert several.states() == only("r1")
+
+
+async def test_nothing_is_unloaded_while_somebody_lacks_the_stable_release(
+    several: Several,
+) -> None:
+    """Another gateway may answer from the release that it was started with."""
+    several.named = ("r2",)
+    await several.everywhere("r2")
+    several.damage("r2")
+    several.stages["rank"] = several.stage("r1")
+    await several.refused("rank")
+    for _ in range(3):
+        several.clock.move(LINGER_SECONDS)
+        await several.upkeep.tend()
+    assert several.states()["recall"] == {"r1": "loaded", "r2": "loaded"}
+
+
 async def test_without_a_policy_nothing_is_unloaded(several: Several) -> None:
     several.stages["rank"] = several.stage("r2")
     for _ in range(2):

@@ -58,6 +58,16 @@ async def test_a_current_one_that_is_not_there_is_refused_too(releases: Path) ->
     assert slots.ids() == ("c",)
 
 
+async def test_what_passes_is_left_to_a_restart(
+    releases: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: Path) -> OnnxModel:
+        raise OSError("too many open files")
+
+    with pytest.raises(StartupError, match="too many open files"):
+        await load_slots(ReleaseSettings(port=0, releases=str(releases)), away)
+
+
 async def test_when_none_loads_the_reason_is_that_of_the_current_one(releases: Path) -> None:
     for release in CREATED:
         if release != "now":

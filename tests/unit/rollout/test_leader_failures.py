@@ -15,6 +15,7 @@ from services.rollout.changes import Change
 from services.rollout.commands import Order
 from services.rollout.errors import ConflictError, NotLeaderError
 from services.rollout.leader import Leader, LeaderConfig
+from services.rollout.leadership import HEARING_SECONDS
 from services.rollout.phase import Phase
 from services.rollout.record import Kind
 from services.rollout.scene import Scene
@@ -171,7 +172,7 @@ async def test_a_new_leader_takes_it_up_with_no_more_users(world: World) -> None
     await world.run(10)
     began, version = world.record.since, world.record.policy.version
     world.leaders = [world.leader("second")]
-    await world.run(LEADER + 1)
+    await world.run(LEADER + HEARING_SECONDS + 1)
     record = world.record
     assert world.kinds[-1] is Kind.TAKEN_UP
     assert (record.step, record.policy.weight) == (0, 10)
@@ -186,7 +187,7 @@ async def test_the_same_after_a_freeze_begins_the_step_anew(world: World) -> Non
     await world.at_first_step()
     began = world.record.since
     world.clock.now += 60
-    await world.run(1)
+    await world.run(HEARING_SECONDS + 1)
     assert world.kinds[-1] is Kind.TAKEN_UP
     assert world.record.since > began + 60
 
@@ -263,7 +264,7 @@ async def test_one_that_never_led_restores_it_too(world: World) -> None:
     assert second.record == world.record
     world.store.contents = Contents()
     world.leaders = [second]
-    await world.run(TICK)
+    await world.run(HEARING_SECONDS + 1)
     assert world.kinds == [Kind.RESTORED]
     await world.until(lambda: world.record.ended)
     assert world.record.phase is Phase.PROMOTED
@@ -301,6 +302,21 @@ async def test_a_gateway_that_comes_later_may_know_of_a_lost_decision(world: Wor
     assert "gateways have seen traffic policy" in world.record.why
 
 
+async def test_a_gateway_that_reports_later_than_others_is_heard_too(world: World) -> None:
+    """Redis and the leader lost one decision, which one gateway had applied."""
+    await world.at_first_step()
+    version = world.record.policy.version
+    world.leaders = []
+    await world.run(LEADER)
+    world.leaders = [world.leader("second")]
+    await world.run(1)
+    assert world.first.leads
+    world.gateways.append(FakeGateway("g9", newest=version + 1))
+    await world.run(HEARING_SECONDS)
+    assert world.record.phase is Phase.ROLLED_BACK
+    assert f"gateways have seen traffic policy {version + 1}" in world.record.why
+
+
 async def test_a_new_leader_hears_gateways_before_the_canary_has_users_again(world: World) -> None:
     await world.at_first_step()
     gone, world.gateways[:] = list(world.gateways), []
@@ -310,7 +326,7 @@ async def test_a_new_leader_hears_gateways_before_the_canary_has_users_again(wor
     assert world.store.policy is not None
     assert world.store.policy.weight == 0
     assert Kind.TAKEN_UP not in world.kinds
-    with pytest.raises(ConflictError, match="no gateway reports"):
+    with pytest.raises(ConflictError, match="is being taken up: no gateway reports"):
         await world.first.command(lambda scene: commands.promote(scene, WORD))
     world.gateways[:] = gone
     await world.run(1)
@@ -321,7 +337,7 @@ async def test_a_new_leader_hears_gateways_before_the_canary_has_users_again(wor
 async def test_redis_that_lost_everything_gets_it_again(world: World) -> None:
     await world.at_first_step()
     world.store.contents = type(world.store.contents)()
-    await world.run(TICK)
+    await world.run(HEARING_SECONDS + 1)
     assert world.kinds == [Kind.RESTORED]
     assert (world.record.step, world.record.policy.weight) == (0, 10)
     await world.until(lambda: world.record.ended)
@@ -355,7 +371,7 @@ async def test_redis_that_is_away_loses_nothing(world: World) -> None:
     await world.run(LEASE)
     assert world.store.policy.weight == 0
     world.store.away = False
-    await world.run(1)
+    await world.run(HEARING_SECONDS + 1)
     assert world.kinds[-1] is Kind.TAKEN_UP
     await world.until(lambda: world.record.ended)
     assert world.record.phase is Phase.PROMOTED

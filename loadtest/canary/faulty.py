@@ -27,7 +27,7 @@ RANK = GRAPHS["rank"]
 MODULUS = 50  # one request of so many fails
 KEPT = 0.04  # of the items, which are not blocked: some 8 of 200 candidates
 PROBE_LAYERS, PROBES = 40, 30
-BUSY = 1.4  # what a layer takes in a service that does other things, to what it takes in a loop
+BUSY = 1.15  # what a layer takes in a service that does other things, to what it takes in a loop
 SHORTEST = 1e-6  # seconds a layer takes at least: a pause of the machine must not say less
 INPUT = "in_"
 

@@ -54,6 +54,12 @@ class OnDuty:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    @staticmethod
+    def ask(stack: RunningStack) -> str:
+        """The release that answers somebody."""
+        with stack.client() as client:
+            return client.recommend("anybody").release
+
 
 @contextmanager
 def asking(stack: RunningStack) -> Iterator[list[str]]:
@@ -88,12 +94,14 @@ def test_the_guide(tmp_path: Path) -> None:
     given = ("--releases", str(before.parent), "--release", before.name)
     with up(tmp_path / "var", *given, "--data", str(tmp_path / "tiny")) as stack:
         duty = OnDuty(tmp_path, told_of(stack, before.name))
+        (tmp_path / "deploy").symlink_to(ROOT / "deploy")
         with asking(stack) as answered:
             promoted(duty)
             assert {*answered} == {before.name, NEW}
             aborted(duty, before.name)
-        with stack.client() as client:
-            assert client.recommend("anybody").release == NEW
+            assert duty.ask(stack) == NEW
+            went_back(duty)
+        assert duty.ask(stack) == before.name
 
 
 def promoted(duty: OnDuty) -> None:
@@ -112,6 +120,12 @@ def aborted(duty: OnDuty, before: str) -> None:
         assert what in said
     assert "support calls" in duty.follows("history")
     assert duty.runs(BLOCKS["watch"]).returncode == ROLLED_BACK
+
+
+def went_back(duty: OnDuty) -> None:
+    said = duty.follows("back")
+    assert "running, step 1 of 2, 50 % of the users" in said
+    assert "promoted, step 2 of 2, 100 % of the users" in said
 
 
 def told_of(stack: RunningStack, before: str) -> dict[str, str]:

@@ -15,8 +15,8 @@ def malformed(facts: Facts) -> Iterator[Finding]:
             "policy_malformed",
             "the traffic policy cannot be read: no change of it reaches the gateways",
             facts.traffic.malformed,
-            "have the rollout write it again: `recstack rollout abort`, or start the rollout "
-            "service anew; another version of it, or a person, wrote traffic:policy",
+            "the leader of a rollout that runs writes it again; else `recstack rollout start ID "
+            "--stable STABLE`, then `abort`; another version, or a person, wrote traffic:policy",
         )
 
 

@@ -1,5 +1,7 @@
 """The plan in YAML: what it may say, and what is said when it is wrong."""
 
+from pathlib import Path
+
 import pytest
 
 from services.rollout.explain import explain
@@ -7,6 +9,7 @@ from services.rollout.guards import GUARDS
 from services.rollout.guards.errors import Errors
 from services.rollout.spec import SpecError, parse_spec, read_spec
 
+ROOT = Path(__file__).parents[3]
 STEPS = """
 steps:
   - {percent: 10, seconds: 600, requests: 1000}
@@ -114,6 +117,12 @@ def test_a_file_is_named(tmp_path):
         read_spec(path)
     path.write_text(STEPS + GUARDS_TEXT)
     assert read_spec(path) == parse_spec(STEPS + GUARDS_TEXT)
+
+
+@pytest.mark.parametrize("name", ["default", "demo", "back"])
+def test_the_plans_that_ship_can_be_followed(name):
+    plan = read_spec(ROOT / "deploy" / "rollout" / f"{name}.yaml")
+    assert plan.steps[-1].percent == 100
 
 
 def test_a_plan_in_words():

@@ -10,7 +10,8 @@ from services.domain.traffic import Policy
 from services.rollout import metrics
 from services.rollout.changes import Change
 from services.rollout.errors import ConflictError, NotLeaderError
-from services.rollout.leadership import LeaderConfig, Leadership
+from services.rollout.leader_config import LeaderConfig
+from services.rollout.leadership import Leadership
 from services.rollout.record import Entry, Record
 from services.rollout.scene import Scene
 from services.rollout.store import Store

@@ -1,20 +1,19 @@
 """The lease of the leader, what its holder knows, and a turn: read, decide, write."""
 
 import math
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from secrets import token_hex
-from time import monotonic, time
 
 from services.chassis.log import get_logger
 from services.chassis.redis import RedisError
 from services.domain import traffic_document
-from services.domain.traffic import LEASE_SECONDS, Policy
+from services.domain.traffic import Policy
 from services.rollout import metrics
 from services.rollout.changes import Change, Moment
 from services.rollout.document import dump_record
 from services.rollout.errors import ConflictError, NotLeaderError
+from services.rollout.leader_config import LeaderConfig
 from services.rollout.problems import Problems
 from services.rollout.record import Record
 from services.rollout.recovery import Held, is_older, recovered, understood, unknown
@@ -29,31 +28,6 @@ HEARING_SECONDS = 2.0
 """Until every gateway has reported, as they do each second."""
 
 _log = get_logger("rollout")
-
-
-def steady_clock() -> Callable[[], float]:
-    """Unix seconds that never go back: those of now, and what has passed since."""
-    offset = time() - monotonic()
-    return lambda: offset + monotonic()
-
-
-@dataclass(frozen=True, slots=True)
-class LeaderConfig:
-    """Who leads, and how often it looks.
-
-    Attributes:
-        name: of this process, for people who asked another one: its address.
-        tick_seconds: between two looks.
-        leader_seconds: after which a silent leader is replaced.
-        lease_seconds: after which gateways without a leader have all users on stable.
-        clock: unix seconds, never going back.
-    """
-
-    name: str
-    tick_seconds: float = 0.5
-    leader_seconds: float = 5.0
-    lease_seconds: float = LEASE_SECONDS
-    clock: Callable[[], float] = field(default_factory=steady_clock)
 
 
 class Leadership:

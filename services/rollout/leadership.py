@@ -51,6 +51,7 @@ class Leadership:
         self._until = -math.inf
         self._known: Found | None = None  # as read and dealt with, or written; None: just taken
         self._unsettled_at: float | None = None  # since when gateways are listened to
+        self._older: Record | None = None  # that another leader has, and was told of
         self._policy_version = 0  # the highest that was seen
         self._problems = Problems()
 
@@ -172,7 +173,8 @@ class Leadership:
         mine = -math.inf if self.record is None else self.record.at
         if held.record is not None and held.record.at >= mine:
             self.record = held.record
-        elif held.record is not None:
+        elif held.record is not None and held.record != self._older:
+            self._older = held.record
             _log.warning("the leader has an older rollout than this process", at=held.record.at)
         self._saw(held, Reports())
 

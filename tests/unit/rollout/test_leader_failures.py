@@ -256,6 +256,19 @@ async def test_one_that_waits_restores_what_the_leader_wrote(world: World, empty
     assert world.kinds[-1] is Kind.RESTORED
 
 
+async def test_one_that_waits_says_once_that_it_knows_better(world: World) -> None:
+    await world.started()
+    older = world.store.copy()
+    await world.run(3)
+    world.store.contents = older
+    world.store.contents.leader = ("another", world.clock.now + LEASE)
+    with capture_logs() as logs:
+        await world.run(2)
+    told = [log for log in logs if "older rollout" in log["event"]]
+    assert len(told) == 1
+    assert world.record.phase is Phase.RUNNING
+
+
 async def test_one_that_never_led_restores_it_too(world: World) -> None:
     await world.at_first_step()
     second = world.leader("second")
